@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: ISC */
+/* base/conf/conf.h - signpost.conf: read, checked, asked.
+ *
+ * Why:       one small file, one table (base/conf/schema.c) that knows type, unit, range,
+ *            default, help, and whether a reload applies a key. Every error names file,
+ *            line, key, and the nearest valid key.
+ * Syntax:    one `key value...` a line, # comments, double quotes around blanks; `listen`
+ *            and other repeatable keys may stand many times. No includes, no macros.
+ * Pure:      conf_parse works on text; conf_load reads the file. */
+#ifndef BASE_CONF_CONF_H
+#define BASE_CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/core/attr.h"
+#include "base/core/err.h"
+#include "base/core/ipaddr.h"
+#include "base/core/span.h"
+
+struct conf;
+
+/* Parse text. `name` is used in messages. NULL with *err (one line, the first fault). */
+struct conf *conf_parse(const char *name, struct span text, struct err *err);
+struct conf *conf_load(const char *path, struct err *err);
+void conf_free(struct conf **c);
+
+/* Values by key; asking for a key or type that the schema does not have is a bug (assert).
+ * Unset keys give the schema's default. Texts live as long as the conf. */
+const char *conf_text(const struct conf *c, const char *key);
+int64_t conf_int(const struct conf *c, const char *key); /* in the key's unit */
+bool conf_bool(const struct conf *c, const char *key);
+/* Repeatable keys: count, and the value with its words joined by one blank. */
+size_t conf_count(const struct conf *c, const char *key);
+const char *conf_nth(const struct conf *c, const char *key, size_t i);
+
+enum conf_service {
+    CONF_DNS,
+    CONF_SMTP,
+    CONF_SUBMISSION,
+    CONF_SUBMISSIONS,
+    CONF_IMAP,
+    CONF_IMAPS,
+    CONF_SERVICE_COUNT
+};
+/* The i-th `listen SERVICE ADDR:PORT`; false past the end. */
+bool conf_listen(const struct conf *c, size_t i, enum conf_service *service,
+                 struct ipaddr *addr, uint16_t *port);
+/* "<data_dir>/<rest>" in a heap string; the caller frees. */
+MUST_USE char *conf_path(const struct conf *c, const char *rest);
+
+/* One row of the table, for --help, the manual page and `signpost` completion. */
+struct conf_key {
+    const char *key;
+    enum conf_type {
+        CONF_TEXT,
+        CONF_PATH,
+        CONF_INT,
+        CONF_BOOL,
+        CONF_HOST,
+        CONF_ADDR,
+        CONF_LISTEN,
+        CONF_WORDS
+    } type;
+    const char *unit;     /* "s", "octets", "" */
+    int64_t min, max;     /* CONF_INT */
+    const char *fallback; /* default as text; NULL: must be set */
+    bool is_repeatable;
+    bool is_reloadable; /* else a restart is needed */
+    const char *help;
+};
+extern const struct conf_key conf_schema[];
+extern const size_t conf_schema_count;
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: ISC */
+/* base/db/db.h - SQLite opened our way, with prepared statements and clear errors.
+ *
+ * Why:       the pragmas, the busy policy and the error text are decided once.
+ * Ownership: one struct db per thread and process; never carried across fork.
+ * Threads:   the thread that opened it.
+ *
+ * Statement use:
+ *     struct db_stmt *s = db_stmt(db, "SELECT id FROM domain WHERE name = ?1", err);
+ *     db_bind_text(s, 1, name);
+ *     switch (db_step(s, err)) { case DB_ROW: ... case DB_DONE: ... case DB_ERROR: ... }
+ *     db_reset(s);
+ * The same SQL text gives the same cached statement, so use string literals only. */
+#ifndef BASE_DB_DB_H
+#define BASE_DB_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/core/attr.h"
+#include "base/core/err.h"
+#include "base/core/span.h"
+
+struct db;
+struct db_stmt;
+
+enum db_result { DB_ROW, DB_DONE, DB_ERROR, DB_CONSTRAINT, DB_BUSY };
+
+enum db_mode { DB_READ, DB_WRITE, DB_CREATE };
+
+struct db_options {
+    enum db_mode mode;
+    int busy_ms;        /* how long to wait for another writer */
+    bool is_sync_full;  /* PRAGMA synchronous: FULL, else NORMAL */
+    unsigned file_mode; /* for DB_CREATE, e.g. 0640 */
+};
+
+/* WAL, foreign keys on, persistent WAL (readers of another user need the files), trusted
+ * schema off. NULL with *err; a file that is not a database or newer than us says so. */
+struct db *db_open(const char *path, const struct db_options *o, struct err *err);
+void db_close(struct db **db);
+
+struct db_stmt *db_stmt(struct db *db, const char *sql, struct err *err);
+void db_bind_text(struct db_stmt *s, int at, const char *text); /* NULL binds NULL */
+void db_bind_span(struct db_stmt *s, int at, struct span text); /* as text */
+void db_bind_blob(struct db_stmt *s, int at, struct span octets);
+void db_bind_int(struct db_stmt *s, int at, int64_t v);
+void db_bind_null(struct db_stmt *s, int at);
+MUST_USE enum db_result db_step(struct db_stmt *s, struct err *err);
+void db_reset(struct db_stmt *s);
+int64_t db_col_int(struct db_stmt *s, int col);
+/* Valid until the next db_step/db_reset of this statement. NULL text reads as "". */
+const char *db_col_text(struct db_stmt *s, int col);
+struct span db_col_span(struct db_stmt *s, int col);
+bool db_col_is_null(struct db_stmt *s, int col);
+
+/* Run one or more statements without results. */
+MUST_USE int db_exec(struct db *db, const char *sql, struct err *err);
+/* BEGIN IMMEDIATE / COMMIT / ROLLBACK. */
+MUST_USE int db_begin(struct db *db, struct err *err);
+MUST_USE int db_commit(struct db *db, struct err *err);
+void db_rollback(struct db *db);
+int64_t db_last_id(struct db *db);
+int64_t db_changed_rows(struct db *db);
+/* PRAGMA data_version: moves with each commit of another connection. -1 on error. */
+int64_t db_data_version(struct db *db);
+
+/* base/db/migrate.c: bring the schema to steps[n-1]. PRAGMA user_version counts the steps
+ * done. A database from a newer program is refused; before the first step on a database
+ * that holds data the file is copied to "<path>.before-<version>". */
+struct db_migration {
+    const char *name;
+    const char *sql;
+};
+MUST_USE int db_migrate(struct db *db, const char *path, const struct db_migration *steps,
+                        int n, struct err *err);
+
+#endif
