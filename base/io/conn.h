@@ -7,9 +7,13 @@
  * Ownership: the driver owns the conn; conn owns the descriptor.
  * Threads:   the loop's thread.
  *
- * Data flow: octets that came in gather in an input buffer; `on_input` is called while
- * there are some and the driver is not paused; it consumes with conn_consume(). Output is
- * queued with conn_write(); on_input is not called while more than `out_high` octets wait. */
+ * Data flow: octets that came in gather in an input buffer; `on_input` is called when there
+ * are more than before, and again as long as it consumes some (conn_consume()) and some are
+ * left, while the driver is not paused. Output is queued with conn_write() and sent when the
+ * callback returns, so that replies share a segment; on_input is not called while more than
+ * `out_high` octets wait. A driver that consumes nothing of a full input buffer gets no more:
+ * it has to answer (line too long) and close.
+ * Any handler but on_end may be NULL. */
 #ifndef BASE_IO_CONN_H
 #define BASE_IO_CONN_H
 
@@ -25,7 +29,7 @@
 struct conn;
 
 enum conn_end {
-    CONN_END_PEER,     /* orderly end of stream from the peer */
+    CONN_END_PEER,     /* orderly end of stream, said after the last on_input */
     CONN_END_RESET,    /* connection lost */
     CONN_END_DEADLINE, /* conn_deadline() passed */
     CONN_END_TLS,      /* handshake or record failure; conn_tls_error() has the text */
@@ -38,10 +42,11 @@ struct conn_handlers {
     void (*on_tls)(void *ctx); /* handshake finished */
     void (*on_input)(void *ctx);
     void (*on_drained)(void *ctx); /* all output has been handed to the kernel */
-    /* The last call; free the conn in it or later. Not called after conn_close(). */
+    /* The last call; free the conn in it or later. Not called after conn_free(). */
     void (*on_end)(void *ctx, enum conn_end why);
 };
 
+/* Copied by the conn, as the handlers are. */
 struct conn_limits {
     size_t in_max;   /* ceiling of the input buffer in octets */
     size_t out_max;  /* ceiling of queued output */
@@ -55,7 +60,10 @@ struct conn *conn_accept(struct loop *l, int fd, const struct conn_limits *lim,
 struct conn *conn_connect(struct loop *l, const struct ipaddr *addr, uint16_t port,
                           const struct ipaddr *source, const struct conn_limits *lim,
                           const struct conn_handlers *h, void *ctx);
-/* Close at once, without callbacks. Sets *c to NULL. */
+/* Hand the connection to another driver (after login: to the pump). Input that waits is
+ * announced to the new one from the loop. */
+void conn_set_handlers(struct conn *c, const struct conn_handlers *h, void *ctx);
+/* Close at once, without callbacks. Sets *c to NULL. Allowed inside a callback. */
 void conn_free(struct conn **c);
 /* Send what is queued (at most `ms`), then close and free; no callbacks any more. Sets
  * *c to NULL: the driver's part ends here. */
