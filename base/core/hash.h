@@ -13,6 +13,8 @@
 
 /* CRC-32C of `s` continued from `crc` (0 to start). Uses the CPU instruction if any. */
 uint32_t crc32c(uint32_t crc, struct span s);
+/* The same without the instruction: for machines that lack it, and to test it on others. */
+uint32_t crc32c_plain(uint32_t crc, struct span s);
 /* SipHash-1-3 of `s` under a 128-bit key. */
 uint64_t siphash13(const uint64_t key[2], struct span s);
 
