@@ -12,8 +12,8 @@ struct record_row {
     int64_t domain_id;
     char owner[DOMAINDB_NAME_MAX + 1]; /* absolute, A-labels, lower case, no final dot */
     uint16_t type;
-    uint32_t ttl_s;                   /* 0: by the zone's TTL policy */
-    char rdata[RECORD_RDATA_MAX + 1]; /* presentation form, names absolute */
+    uint32_t ttl_s;    /* 0: by the zone's TTL policy */
+    const char *rdata; /* presentation form, names absolute; borrowed */
 };
 
 MUST_USE int record_each(struct domaindb *d, int64_t domain_id,
