@@ -18,7 +18,7 @@ static const struct {
 } cases[] = {
     {"plain", "A: 1\r\nB:2\r\n\r\nbody\r\n", "A= 1|B=2|", 13},
     {"rfc5322_2_2_3 fold", "A: 1\r\n 2\r\n\t3\r\nB: 4\r\n\r\n", "A= 1\r\n 2\r\n\t3|B= 4|",
-     23},
+     22},
     {"lf only", "A: 1\n 2\nB: 3\n\nx", "A= 1\n 2|B= 3|", 14},
     {"no body", "A: 1\r\n", "A= 1|", 6},
     {"no line end", "A: 1", "A= 1|", 4},
