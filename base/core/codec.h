@@ -2,7 +2,8 @@
 /* base/core/codec.h - base64, base32 and hex with a ceiling on the output.
  *
  * Pure. Decoders are strict: no white space, no foreign octet, correct padding, zero
- * trailing bits (RFC 4648 3.5), so that one value has one text. */
+ * trailing bits (RFC 4648 3.5), so that one value has one text, letter case of base32 and
+ * hex apart. */
 #ifndef BASE_CORE_CODEC_H
 #define BASE_CORE_CODEC_H
 

@@ -168,8 +168,10 @@ ptrdiff_t span_find(struct span s, struct span needle)
 
 ptrdiff_t span_find_nocase(struct span s, struct span needle)
 {
+    if (needle.n == 0)
+        return 0;
     for (size_t i = 0; needle.n <= s.n && i <= s.n - needle.n; i++)
-        if (same_nocase(needle.n == 0 ? needle.p : s.p + i, needle.p, needle.n))
+        if (same_nocase(s.p + i, needle.p, needle.n))
             return (ptrdiff_t)i;
     return -1;
 }
