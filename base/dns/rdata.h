@@ -31,6 +31,8 @@ MUST_USE int rdata_parse(uint16_t type, struct span text, const struct dname *or
  * does not have its type's shape, or of an unknown type, comes in \# form.
  * 0, or -1 at the ceiling of `text`. */
 MUST_USE int rdata_print(uint16_t type, struct span wire, struct buf *text);
+/* "3600", "1h30m": seconds, also for TTLs of master files. */
+MUST_USE bool rdata_parse_ttl(struct span text, uint32_t *seconds);
 /* True when the octets have the shape of their type; unknown types are always valid. */
 bool rdata_is_valid(uint16_t type, struct span wire);
 

@@ -6,6 +6,7 @@
 #ifndef ZONES_MODEL_RRSET_H
 #define ZONES_MODEL_RRSET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +28,6 @@ struct rrset {
 /* The record with this rdata, or NULL. */
 const struct rr *rrset_find(const struct rrset *s, struct span rdata);
 /* Same TTL and same rdata; rules do not count. */
-int rrset_eq(const struct rrset *a, const struct rrset *b);
+bool rrset_eq(const struct rrset *a, const struct rrset *b);
 
 #endif
