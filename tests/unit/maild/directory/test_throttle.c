@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -140,8 +141,10 @@ static void table_has_a_ceiling(void **state)
         struct ipaddr peer = {AF_INET,
                               {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i}};
 
-        assert_int_equal(throttle_take(f->t, &peer, span_of(&i, sizeof i), 0),
-                         THROTTLE_OK);
+        char login[16];
+
+        (void)snprintf(login, sizeof login, "%u", i);
+        assert_int_equal(throttle_take(f->t, &peer, span_str(login), 0), THROTTLE_OK);
     }
     /* what was touched longest ago was forgotten */
     assert_int_equal(
