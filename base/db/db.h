@@ -10,7 +10,9 @@
  *     db_bind_text(s, 1, name);
  *     switch (db_step(s, err)) { case DB_ROW: ... case DB_DONE: ... case DB_ERROR: ... }
  *     db_reset(s);
- * The same SQL text gives the same cached statement, so use string literals only. */
+ * The same SQL text gives the same cached statement, so use string literals only, and do not
+ * ask for a text again while its rows are being read. A NULL statement (bad SQL) is allowed in
+ * every call: db_step() then answers DB_ERROR and leaves the text that db_stmt() set. */
 #ifndef BASE_DB_DB_H
 #define BASE_DB_DB_H
 
@@ -24,9 +26,19 @@
 struct db;
 struct db_stmt;
 
-enum db_result { DB_ROW, DB_DONE, DB_ERROR, DB_CONSTRAINT, DB_BUSY };
+enum db_result {
+    DB_ROW,
+    DB_DONE,
+    DB_ERROR,
+    DB_CONSTRAINT, /* a UNIQUE, CHECK, foreign key... said no */
+    DB_BUSY,       /* another connection holds the lock, also after busy_ms */
+};
 
-enum db_mode { DB_READ, DB_WRITE, DB_CREATE };
+enum db_mode {
+    DB_READ,
+    DB_WRITE,  /* the file must be there */
+    DB_CREATE, /* made when missing, with file_mode whatever the umask says */
+};
 
 struct db_options {
     enum db_mode mode;
@@ -46,6 +58,7 @@ void db_bind_span(struct db_stmt *s, int at, struct span text); /* as text */
 void db_bind_blob(struct db_stmt *s, int at, struct span octets);
 void db_bind_int(struct db_stmt *s, int at, int64_t v);
 void db_bind_null(struct db_stmt *s, int at);
+/* Anything but DB_ROW has reset the statement already. */
 MUST_USE enum db_result db_step(struct db_stmt *s, struct err *err);
 void db_reset(struct db_stmt *s);
 int64_t db_col_int(struct db_stmt *s, int col);
@@ -62,17 +75,26 @@ MUST_USE int db_commit(struct db *db, struct err *err);
 void db_rollback(struct db *db);
 int64_t db_last_id(struct db *db);
 int64_t db_changed_rows(struct db *db);
+/* Copy everything committed into the database file and sync it. What was written with
+ * synchronous NORMAL survives power loss from here on. -1 also when a reader or writer was in
+ * the way (err says "locked"); nothing is lost then, try again later. */
+MUST_USE int db_checkpoint(struct db *db, struct err *err);
 /* PRAGMA data_version: moves with each commit of another connection. -1 on error. */
 int64_t db_data_version(struct db *db);
 
 /* base/db/migrate.c: bring the schema to steps[n-1]. PRAGMA user_version counts the steps
- * done. A database from a newer program is refused; before the first step on a database
- * that holds data the file is copied to "<path>.before-<version>". */
+ * done; each is one transaction that ends with a check of the foreign keys. A database from
+ * a newer program is refused; before the first step on a database that holds data the file
+ * is copied to "<path>.before-<version>". */
 struct db_migration {
     const char *name;
     const char *sql;
 };
 MUST_USE int db_migrate(struct db *db, const char *path, const struct db_migration *steps,
                         int n, struct err *err);
+/* For those who only read: -1 with a clear text unless exactly `n` steps have been done. */
+MUST_USE int db_need_version(struct db *db, const char *path, int n, struct err *err);
+/* PRAGMA user_version, -1 on error. */
+int db_version(struct db *db);
 
 #endif

@@ -10,8 +10,9 @@
  * Threads:   the loop's thread.
  *
  * Frame: u16 type, u16 flags, u64 call id, payload; at most IPC_FRAME_MAX octets and one
- * descriptor. The kernel keeps the borders. A full channel refuses (-1) and logs ipc.full:
- * the caller answers with its protocol's temporary failure. */
+ * descriptor. The kernel keeps the borders. What the kernel does not take at once waits in a
+ * bounded backlog (in order); a channel whose backlog is full refuses (-1) and logs ipc.full:
+ * the caller answers with its protocol's temporary failure. Callbacks may free the channel. */
 #ifndef BASE_IO_IPC_H
 #define BASE_IO_IPC_H
 
@@ -57,9 +58,11 @@ struct ipc_handlers {
     void (*closed)(void *ctx, struct ipc *ch);
 };
 
-/* Speak as `self` with `peer` over `fd`, which the channel owns from now on. */
+/* Speak as `self` with `peer` over `fd`, which the channel owns from now on. `t` outlives
+ * the channel. */
 struct ipc *ipc_new(struct loop *l, int fd, const struct ipc_table *t, uint8_t self,
                     uint8_t peer, const struct ipc_handlers *h, void *ctx);
+/* Calls under way are forgotten without their callbacks. */
 void ipc_free(struct ipc **ch);
 /* Make the two ends: non-blocking, close-on-exec, big enough for IPC_FRAME_MAX. */
 MUST_USE int ipc_pair(int fds[2], struct err *err);

@@ -11,6 +11,8 @@
 #ifndef BASE_IO_POOL_H
 #define BASE_IO_POOL_H
 
+#include <stddef.h>
+
 #include "base/core/attr.h"
 #include "base/io/loop.h"
 
@@ -19,7 +21,8 @@ struct pool;
 /* `threads` workers, at most `max_queued` jobs waiting. `name` shows up in ps and logs. */
 struct pool *pool_new(struct loop *l, const char *name, unsigned threads,
                       size_t max_queued);
-/* Waits for the jobs under way, calls `done` of all, joins the threads. */
+/* Refuses new jobs, waits until all that were taken are done, calls `done` of each, joins
+ * the threads. Not from inside a `done`. */
 void pool_free(struct pool **p);
 /* Run work(ctx) on a thread, then done(ctx) on the loop. -1 when the queue is full: the
  * caller answers "try later" in its protocol. */
