@@ -111,18 +111,13 @@ static struct span next_item(struct span *list)
 static bool put_alpn_item(struct span item, struct buf *wire)
 {
     size_t at = wire->len;
-    struct buf once;
-    bool is_good;
+    size_t n;
 
-    /* Items are escaped twice: as list items inside a character-string (RFC 9460 A.1). */
-    buf_init(&once, RDATA_MAX);
-    is_good = rdata_unescape(item, &once) == 0 && buf_byte(wire, 0) == 0 &&
-              rdata_unescape(buf_all(&once), wire) == 0 && wire->len - at - 1 > 0 &&
-              wire->len - at - 1 <= 255;
-    if (is_good)
-        wire->data[at] = (uint8_t)(wire->len - at - 1);
-    buf_free(&once);
-    return is_good;
+    if (buf_byte(wire, 0) != 0 || rdata_unescape(item, wire) != 0)
+        return false;
+    n = wire->len - at - 1;
+    wire->data[at] = (uint8_t)n;
+    return n > 0 && n <= 255;
 }
 
 static bool put_item(enum svc_value kind, struct span item, struct buf *wire)
@@ -156,18 +151,23 @@ static int cmp_u16(const void *a, const void *b)
     return memcmp(a, b, 2);
 }
 
-static bool put_list(enum svc_value kind, struct span list, struct buf *wire)
+/* Lists are escaped twice: as list items inside a character-string (RFC 9460 A.1). */
+static bool put_list(enum svc_value kind, struct span text, struct buf *wire)
 {
     size_t start = wire->len;
+    struct buf once;
+    struct span list;
+    bool is_good;
 
-    if (list.n == 0)
-        return false;
-    while (list.n > 0)
-        if (!put_item(kind, next_item(&list), wire))
-            return false;
-    if (kind == V_KEYS) /* in ascending order (RFC 9460 8) */
+    buf_init(&once, RDATA_MAX);
+    is_good = rdata_unescape(text, &once) == 0 && once.len > 0;
+    list = buf_all(&once);
+    while (is_good && list.n > 0)
+        is_good = put_item(kind, next_item(&list), wire);
+    if (is_good && kind == V_KEYS) /* in ascending order (RFC 9460 8) */
         qsort(wire->data + start, (wire->len - start) / 2, 2, cmp_u16);
-    return true;
+    buf_free(&once);
+    return is_good;
 }
 
 static bool put_value(const struct svc_param *p, struct buf *wire)
