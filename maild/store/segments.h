@@ -40,16 +40,18 @@ MUST_USE int segments_replay(struct segments *s, segments_record_fn fn, void *ct
 uint64_t segments_end(const struct segments *s);
 /* Position below which everything is durable. */
 uint64_t segments_synced(const struct segments *s);
-/* Make sure that `octets` fit behind the end, rolling to a new segment when they do not.
- * Call before encoding, since positions of the records depend on it. */
-MUST_USE int segments_room(struct segments *s, uint64_t octets, struct err *err);
-/* Write encoded records at the end; with `is_durable`, sync. On failure the end is where it
- * was, and nothing of `records` will be replayed. */
-MUST_USE int segments_write(struct segments *s, struct span records, bool is_durable,
-                            struct err *err);
+/* Most octets that one segments_append() takes. */
+size_t segments_batch_max(const struct segments *s);
+/* Seal and write records (record_encode) at the end, rolling to a new segment when they do
+ * not fit; with `is_durable`, sync. On failure the end is where it was, and nothing of
+ * `records` will be replayed. */
+MUST_USE int segments_append(struct segments *s, uint8_t *records, size_t n,
+                             bool is_durable, struct err *err);
 /* Forget everything below `position` as far as whole segments go. */
 MUST_USE int segments_release(struct segments *s, uint64_t position, struct err *err);
 /* Segment files in use (for status). */
 size_t segments_count(const struct segments *s);
+/* Damaged places the replay passed over because the file "skip-damage" allowed it. */
+size_t segments_skipped(const struct segments *s);
 
 #endif
