@@ -187,6 +187,7 @@ struct span mime_param_find(const struct mime_value *v, const char *name)
 struct open_part {
     int part;
     struct span boundary; /* empty: not a multipart */
+    bool is_digest;       /* its children are messages unless they say otherwise */
 };
 
 struct builder {
@@ -302,6 +303,11 @@ static bool is_message_type(const struct mime_value *v)
             span_eq_str_nocase(v->subtype, "global"));
 }
 
+static bool in_digest(const struct builder *b)
+{
+    return b->depth > 1 && b->stack[b->depth - 2].is_digest;
+}
+
 /* The header of the innermost open entity ends at its `body`: what is it? True when a
  * child begins right there. False in *ok when the arena is full. */
 static bool classify(struct builder *b, bool *ok)
@@ -315,8 +321,12 @@ static bool classify(struct builder *b, bool *ok)
     if (b->depth > MIME_DEPTH_MAX || b->tree->n >= MIME_PARTS_MAX)
         return false;
     if (!header_find(header, "Content-Type", &f) ||
-        !mime_value_parse(f.value, b->arena, &v))
-        return false;
+        !mime_value_parse(f.value, b->arena, &v)) {
+        if (!in_digest(b)) /* RFC 2046 5.1.5 */
+            return false;
+        v.type = SPAN_LIT("message");
+        v.subtype = SPAN_LIT("rfc822");
+    }
     if (span_eq_str_nocase(v.type, "multipart")) {
         struct span boundary = mime_param_find(&v, "boundary");
 
@@ -325,6 +335,7 @@ static bool classify(struct builder *b, bool *ok)
         if (boundary.n > 0) {
             p->kind = MIME_MULTIPART;
             top->boundary = boundary;
+            top->is_digest = span_eq_str_nocase(v.subtype, "digest");
         }
         return false;
     }
