@@ -40,13 +40,19 @@ struct role_env {
     int peer_fd[ROLE_COUNT];      /* set by the parent; the role makes the channels */
 };
 
-/* A row of the role table (maild/roles.c). `start` returns the role's state or NULL. */
+/* A row of the role table (maild/role_table.c). `start` returns the role's state, or NULL
+ * with *err. `stop` frees everything at once; channels it has not freed itself
+ * (ipc_free(&env->peer[x])) are freed by the parent afterwards. What must be said to
+ * clients before is the business of the message STOP (edge). */
 struct role_info {
     const char *name;
     void *(*start)(struct role_env *env, struct err *err);
     void (*stop)(void *state);
 };
 extern const struct role_info role_table[ROLE_COUNT];
+
+/* "edge", "queue", ...: for logs. */
+const char *role_name(enum role r);
 
 /* Start/stop functions, one pair per role folder. */
 void *edge_start(struct role_env *env, struct err *err);
