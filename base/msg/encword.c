@@ -6,6 +6,8 @@
 #include <iconv.h>
 #include <stdlib.h>
 
+#include "base/core/utf8.h"
+
 static bool put(struct buf *out, const void *p, size_t n)
 {
     if (n > out->max - out->len)
@@ -40,31 +42,6 @@ static bool put_char(struct buf *out, uint32_t c)
 }
 
 /* ---- UTF-8 ------------------------------------------------------------------------ */
-
-/* The character at the front and its length; 0 when it is malformed. */
-static size_t utf8_next(struct span s, uint32_t *c)
-{
-    static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
-    uint8_t b = s.p[0];
-    size_t n = b < 0x80   ? 1
-               : b < 0xc2 ? 0
-               : b < 0xe0 ? 2
-               : b < 0xf0 ? 3
-               : b < 0xf5 ? 4
-                          : 0;
-
-    if (n == 0 || n > s.n)
-        return 0;
-    *c = n == 1 ? b : (uint32_t)(b & (0xff >> (n + 1)));
-    for (size_t i = 1; i < n; i++) {
-        if ((s.p[i] & 0xc0) != 0x80)
-            return 0;
-        *c = (*c << 6) | (s.p[i] & 0x3f);
-    }
-    if (*c < least[n] || *c > 0x10ffff || (*c >= 0xd800 && *c < 0xe000))
-        return 0;
-    return n;
-}
 
 bool utf8_is_valid(struct span s)
 {

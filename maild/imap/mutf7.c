@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/core/utf8.h"
+
 static const char digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
 
@@ -102,28 +104,6 @@ bad:
     return false;
 }
 
-/* The UTF-8 character at the front; 0 octets when malformed. */
-static size_t take_utf8(struct span s, uint32_t *c)
-{
-    uint8_t b = s.p[0];
-    size_t n = b < 0x80   ? 1
-               : b < 0xc2 ? 0
-               : b < 0xe0 ? 2
-               : b < 0xf0 ? 3
-               : b < 0xf5 ? 4
-                          : 0;
-
-    if (n == 0 || n > s.n)
-        return 0;
-    *c = n == 1 ? b : (uint32_t)(b & (0xff >> (n + 1)));
-    for (size_t i = 1; i < n; i++) {
-        if ((s.p[i] & 0xc0) != 0x80)
-            return 0;
-        *c = (*c << 6) | (s.p[i] & 0x3f);
-    }
-    return n;
-}
-
 struct shift {
     bool is_open;
     uint32_t acc;
@@ -165,7 +145,7 @@ bool mutf7_encode(struct span in, struct buf *out)
 
     while (in.n > 0) {
         uint32_t c;
-        size_t n = take_utf8(in, &c);
+        size_t n = utf8_next(in, &c);
         bool ok;
 
         if (n == 0)
