@@ -93,6 +93,56 @@ static void tell(struct journal *j, const struct err *err)
 }
 
 static void write_start(struct journal *j);
+static void mark_start(struct journal *j);
+
+/* What the pool thread does next, if anything. */
+static void go_on(struct journal *j)
+{
+    if (j->is_writing || j->is_closing)
+        return;
+    if (j->mark_cb != NULL)
+        mark_start(j);
+    else if (j->gathering->records.len > 0)
+        write_start(j);
+}
+
+static void mark_work(void *ctx)
+{
+    struct journal *j = ctx;
+
+    j->failed = segments_roll(j->disk, &j->error) == -1;
+}
+
+static void mark_done(void *ctx)
+{
+    struct journal *j = ctx;
+    journal_mark_fn cb = j->mark_cb;
+    struct err error = j->error;
+    bool failed = j->failed;
+
+    j->is_writing = false;
+    j->mark_cb = NULL;
+    go_on(j);
+    cb(j->mark_ctx, j->end, failed ? &error : NULL);
+}
+
+static void mark_start(struct journal *j)
+{
+    int rc;
+
+    j->is_writing = true;
+    rc = pool_run(j->pool, mark_work, mark_done, j);
+    assert(rc == 0);
+    (void)rc;
+}
+
+void journal_mark(struct journal *j, journal_mark_fn cb, void *ctx)
+{
+    assert(j->mark_cb == NULL);
+    j->mark_cb = cb;
+    j->mark_ctx = ctx;
+    go_on(j);
+}
 
 static void write_done(void *ctx)
 {
@@ -105,8 +155,7 @@ static void write_done(void *ctx)
     if (failed)
         log_event(loop_log(j->loop), LOG_JOURNAL_FAILED, LOGF_S("error", error.text));
     take_waiters(j, j->writing);
-    if (!j->is_closing && j->gathering->records.len > 0)
-        write_start(j); /* first, so that the disk works while we tell */
+    go_on(j); /* first, so that the disk works while we tell */
     tell(j, failed ? &error : NULL);
 }
 
@@ -129,8 +178,7 @@ static void lazy_now(void *ctx)
 {
     struct journal *j = ctx;
 
-    if (!j->is_writing && j->gathering->records.len > 0)
-        write_start(j);
+    go_on(j);
 }
 
 struct journal *journal_open(const struct journal_config *c, struct err *err)
@@ -212,16 +260,11 @@ int journal_append(struct journal *j, uint16_t type, const struct span *parts, s
         add_waiter(&b->waiting, done, ctx);
     if (!j->is_writing && !j->is_closing) {
         if (done != NULL)
-            write_start(j);
+            go_on(j);
         else
             loop_timer_set(j->lazy, LAZY_MS);
     }
     return 0;
-}
-
-uint64_t journal_end(const struct journal *j)
-{
-    return j->end;
 }
 
 uint64_t journal_unreleased(const struct journal *j)

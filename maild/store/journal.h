@@ -11,8 +11,8 @@
  *
  * Start:  journal_open, journal_replay (what was promised and perhaps not carried out; must
  *         be idempotent), then journal_append.
- * Later:  mark = journal_end(); carry out and make durable elsewhere whatever was appended
- *         below the mark; journal_release(mark). */
+ * Later:  journal_mark; carry out and make durable elsewhere whatever was appended below the
+ *         mark; journal_release(mark). What is below a released mark is never replayed. */
 #ifndef MAILD_STORE_JOURNAL_H
 #define MAILD_STORE_JOURNAL_H
 
@@ -54,12 +54,14 @@ typedef void (*journal_done_fn)(void *ctx, const struct err *err);
  * large. */
 MUST_USE int journal_append(struct journal *j, uint16_t type, const struct span *parts,
                             size_t n, journal_done_fn done, void *ctx);
-/* Behind everything that has been appended so far and acknowledged or refused. Use it in or
- * after the last `done` that matters: records still on their way are above it. */
-uint64_t journal_end(const struct journal *j);
+/* Begin a checkpoint: `cb` is told (from the loop, once) a position with everything below it
+ * acknowledged or refused, and everything appended later above it, in another file. With
+ * err, no new file could be made (disk full): try later. One at a time. */
+typedef void (*journal_mark_fn)(void *ctx, uint64_t mark, const struct err *err);
+void journal_mark(struct journal *j, journal_mark_fn cb, void *ctx);
 /* Octets appended since the last release: when to make a checkpoint. */
 uint64_t journal_unreleased(const struct journal *j);
-/* Nothing below `mark` is needed any more. Files go in the background. */
+/* Nothing below `mark` (of journal_mark) is needed any more. Files go in the background. */
 void journal_release(struct journal *j, uint64_t mark);
 
 #endif

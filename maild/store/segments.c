@@ -464,17 +464,31 @@ static void leave_segment(struct segments *s)
     s->fd = -1;
 }
 
+/* Make what stands in the last segment durable if that can be done, and leave it. */
+static void end_segment(struct segments *s)
+{
+    if (s->synced < s->end && s->fs->data_sync(s->fs, s->fd) == 0)
+        s->synced = s->end;
+    leave_segment(s);
+}
+
+int segments_roll(struct segments *s, struct err *err)
+{
+    if (s->n > 0 && s->fd != -1 && s->v[s->n - 1].base == s->end)
+        return 0;
+    if (s->fd != -1)
+        end_segment(s);
+    return roll(s, err);
+}
+
 int segments_append(struct segments *s, uint8_t *records, size_t n, bool is_durable,
                     struct err *err)
 {
     static const uint8_t no_head[RECORD_HEAD];
 
     assert(s->is_replayed && n <= segments_batch_max(s));
-    if (s->fd != -1 && n > s->octets - offset_of_end(s)) {
-        if (s->synced < s->end && s->fs->data_sync(s->fs, s->fd) == 0)
-            s->synced = s->end;
-        leave_segment(s);
-    }
+    if (s->fd != -1 && n > s->octets - offset_of_end(s))
+        end_segment(s);
     if (s->fd == -1 && roll(s, err) == -1)
         return -1;
 

@@ -47,6 +47,8 @@ size_t segments_batch_max(const struct segments *s);
  * `records` will be replayed. */
 MUST_USE int segments_append(struct segments *s, uint8_t *records, size_t n,
                              bool is_durable, struct err *err);
+/* Begin a new segment unless the last one is empty, so that all before can be released. */
+MUST_USE int segments_roll(struct segments *s, struct err *err);
 /* Forget everything below `position` as far as whole segments go. */
 MUST_USE int segments_release(struct segments *s, uint64_t position, struct err *err);
 /* Segment files in use (for status). */
