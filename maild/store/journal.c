@@ -53,10 +53,12 @@ struct journal {
     bool is_releasing;
     bool is_closing;
     size_t waiting_max;
-    uint64_t end, released; /* the loop's view */
-    uint64_t releasing;     /* the job's mark */
-    uint64_t written_end;   /* set by the job */
-    bool failed;            /* set by the job */
+    uint64_t end, released;  /* the loop's view */
+    uint64_t releasing;      /* the job's mark */
+    journal_mark_fn mark_cb; /* NULL: no checkpoint begins */
+    void *mark_ctx;
+    uint64_t written_end; /* set by the job */
+    bool failed;          /* set by the job */
     struct err error;
 };
 
