@@ -322,7 +322,7 @@ static bool send_ticket(struct job *j, struct span ticket)
 static void auth_yes(struct job *j)
 {
     struct directory *d = j->d;
-    uint8_t ticket[16];
+    uint8_t ticket[16] = {0};
     struct span t = span_of(ticket, sizeof ticket);
 
     throttle_success(d->throttle, &j->peer, job_login(j), now_ms(d));

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: ISC */
+/* tests/tools/mailload.c - sends many messages over SMTP and writes down what was promised.
+ *
+ * For the acceptance test of the journal: maild is killed again and again while this runs.
+ * Each message has an id of its own that stands in its Message-ID and in every line of its
+ * body, and the SHA-256 of its body in a header field. An id is written to the log with one
+ * write(2) at the moment its 250 was read. A message whose answer never came is given up and
+ * another id is sent instead, so every id in the log must be found exactly once.
+ *
+ *     mailload -a 127.0.0.1 -p 25 -n 5000 -s 20 -l ids.log -t ann@ours.test [-t ...]
+ *
+ * One thread a session, blocking sockets, nothing shared but a counter and the log. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <openssl/evp.h>
+
+#include "base/core/buf.h"
+#include "base/core/clock.h"
+#include "base/core/codec.h"
+#include "base/core/mem.h"
+#include "base/core/rng.h"
+
+#define RCPTS_MAX    16
+#define SESSIONS_MAX 256
+#define PER_CONN     25 /* messages on one connection, then QUIT */
+#define MESSAGE_MAX  (512u * 1024u)
+#define TIMEOUT_S    20
+#define RETRY_US     50000
+#define GIVE_UP_S    600
+
+struct load {
+    struct sockaddr_in to;
+    const char *from;
+    const char *rcpt[RCPTS_MAX];
+    size_t n_rcpt;
+    uint64_t want; /* messages to be answered 250 */
+    uint64_t run;  /* random part of this run's ids */
+    int log_fd;
+    atomic_ullong next; /* number of the next id */
+    atomic_ullong done; /* answered 250 */
+    atomic_ullong refused, lost, connects;
+    int64_t until_us;
+};
+
+/* One session's connection and what was read from it. */
+struct session {
+    struct load *load;
+    int fd;
+    char in[4096];
+    size_t n;
+    struct rng rng;
+    struct buf msg;
+};
+
+/* Connection --------------------------------------------------------------------------- */
+
+static bool send_all(int fd, const void *data, size_t n)
+{
+    const uint8_t *p = data;
+
+    while (n > 0) {
+        ssize_t w = send(fd, p, n, MSG_NOSIGNAL);
+
+        if (w == -1 && errno == EINTR)
+            continue;
+        if (w <= 0)
+            return false;
+        p += w;
+        n -= (size_t)w;
+    }
+    return true;
+}
+
+/* One whole reply; its code, or 0 when the connection is gone. */
+static int reply(struct session *s)
+{
+    for (;;) {
+        char *lf = memchr(s->in, '\n', s->n);
+        ssize_t r;
+
+        if (lf != NULL) {
+            size_t len = (size_t)(lf - s->in) + 1;
+            bool is_last = len < 4 || s->in[3] != '-';
+            int code = 0;
+
+            for (int i = 0; i < 3 && len > 3; i++)
+                code = code * 10 + (s->in[i] - '0');
+            memmove(s->in, s->in + len, s->n - len);
+            s->n -= len;
+            if (is_last)
+                return code;
+            continue;
+        }
+        if (s->n == sizeof s->in)
+            return 0;
+        r = recv(s->fd, s->in + s->n, sizeof s->in - s->n, 0);
+        if (r == -1 && errno == EINTR)
+            continue;
+        if (r <= 0)
+            return 0;
+        s->n += (size_t)r;
+    }
+}
+
+static void hang_up(struct session *s)
+{
+    if (s->fd != -1)
+        (void)close(s->fd);
+    s->fd = -1;
+    s->n = 0;
+}
+
+static bool dial(struct session *s)
+{
+    const struct timeval limit = {.tv_sec = TIMEOUT_S};
+    static const char hello[] = "EHLO load.test\r\n";
+
+    s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (s->fd == -1)
+        return false;
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    if (connect(s->fd, (const struct sockaddr *)&s->load->to, sizeof s->load->to) == -1 ||
+        reply(s) != 220 || !send_all(s->fd, hello, sizeof hello - 1) || reply(s) != 250) {
+        hang_up(s);
+        return false;
+    }
+    (void)atomic_fetch_add(&s->load->connects, 1);
+    return true;
+}
+
+/* Messages ------------------------------------------------------------------------------ */
+
+static void must(int rc)
+{
+    if (rc != 0) {
+        (void)fputs("mailload: a message outgrew its buffer\n", stderr);
+        exit(2);
+    }
+}
+
+/* Most are small; some need the file that edge asks for beyond 64 KiB. */
+static size_t body_octets(struct rng *rng)
+{
+    uint64_t d = rng_below(rng, 100);
+
+    if (d < 70)
+        return 200 + rng_below(rng, 4000);
+    return d < 97 ? 4000 + rng_below(rng, 40000) : 70000 + rng_below(rng, 200000);
+}
+
+/* Body lines carry the id, so that no two bodies share one; no line begins with a dot. */
+static void make_body(struct session *s, const char *id, struct buf *body)
+{
+    size_t want = body_octets(&s->rng);
+
+    for (unsigned line = 0; body->len < want; line++)
+        must(buf_printf(body, "%s %u %016llx%016llx%016llx\r\n", id, line,
+                        (unsigned long long)rng_u64(&s->rng),
+                        (unsigned long long)rng_u64(&s->rng),
+                        (unsigned long long)rng_u64(&s->rng)));
+}
+
+static void make_message(struct session *s, const char *id, const char *rcpt)
+{
+    uint8_t sum[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    struct buf body, hex;
+
+    buf_init(&body, MESSAGE_MAX);
+    buf_init(&hex, 256);
+    make_body(s, id, &body);
+    if (EVP_Digest(body.data, body.len, sum, &n, EVP_sha256(), NULL) != 1)
+        abort();
+    must(hex_encode(span_of(sum, n), &hex));
+    buf_reset(&s->msg);
+    must(buf_printf(&s->msg,
+                    "From: Loader <%s>\r\nTo: <%s>\r\nSubject: load %s\r\n"
+                    "Date: Sun, 22 Nov 2026 20:00:00 +0000\r\n"
+                    "Message-ID: <%s@load.test>\r\nX-Load-Id: %s\r\n"
+                    "X-Load-Sha256: %s\r\n\r\n",
+                    s->load->from, rcpt, id, id, id, buf_cstr(&hex)));
+    must(buf_span(&s->msg, buf_all(&body)));
+    must(buf_str(&s->msg, ".\r\n"));
+    buf_free(&body);
+    buf_free(&hex);
+}
+
+enum sent { SENT, REFUSED, LOST };
+
+/* MAIL, RCPT and DATA in one segment (RFC 2920), then the message. */
+static enum sent send_message(struct session *s, const char *rcpt)
+{
+    char head[1024];
+    int n = snprintf(head, sizeof head, "MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n",
+                     s->load->from, rcpt);
+    int mail, to, data, end;
+
+    if (n < 0 || (size_t)n >= sizeof head || !send_all(s->fd, head, (size_t)n))
+        return LOST;
+    mail = reply(s);
+    to = mail == 0 ? 0 : reply(s);
+    data = to == 0 ? 0 : reply(s);
+    if (data == 0)
+        return LOST;
+    if (mail != 250 || to != 250 || data != 354)
+        return REFUSED;
+    if (!send_all(s->fd, s->msg.data, s->msg.len))
+        return LOST;
+    end = reply(s);
+    return end == 250 ? SENT : end == 0 ? LOST : REFUSED;
+}
+
+static void promised(struct load *l, const char *id, const char *rcpt)
+{
+    char line[512];
+    int n = snprintf(line, sizeof line, "%s %s\n", id, rcpt);
+
+    if (n < 0 || (size_t)n >= sizeof line || write(l->log_fd, line, (size_t)n) != n) {
+        perror("mailload: log");
+        exit(2);
+    }
+    (void)atomic_fetch_add(&l->done, 1);
+}
+
+static bool is_over(struct load *l)
+{
+    return atomic_load(&l->done) >= l->want ||
+           clock_mono_us(clock_system()) > l->until_us;
+}
+
+static void *session_run(void *ctx)
+{
+    struct session *s = ctx;
+    struct load *l = s->load;
+    unsigned on_conn = 0;
+
+    while (!is_over(l)) {
+        unsigned long long number;
+        const char *rcpt;
+        char id[64];
+
+        if (s->fd == -1 && !dial(s)) {
+            (void)usleep(RETRY_US);
+            continue;
+        }
+        number = atomic_fetch_add(&l->next, 1);
+        rcpt = l->rcpt[number % l->n_rcpt];
+        (void)snprintf(id, sizeof id, "%016llx-%06llu", (unsigned long long)l->run,
+                       number);
+        make_message(s, id, rcpt);
+        switch (send_message(s, rcpt)) {
+        case SENT:
+            promised(l, id, rcpt);
+            break;
+        case REFUSED: /* start over on a fresh connection, not too fast */
+            (void)atomic_fetch_add(&l->refused, 1);
+            hang_up(s);
+            (void)usleep(RETRY_US);
+            break;
+        case LOST:
+            (void)atomic_fetch_add(&l->lost, 1);
+            hang_up(s);
+            break;
+        }
+        if (s->fd != -1 && ++on_conn % PER_CONN == 0) {
+            (void)send_all(s->fd, "QUIT\r\n", 6);
+            hang_up(s);
+        }
+    }
+    hang_up(s);
+    return NULL;
+}
+
+/* Program ------------------------------------------------------------------------------- */
+
+static int run(struct load *l, unsigned sessions)
+{
+    pthread_t thread[SESSIONS_MAX];
+    struct session *s = mem_new(sessions, sizeof *s);
+    int64_t start = clock_mono_us(clock_system());
+    double seconds;
+
+    l->until_us = start + (int64_t)GIVE_UP_S * 1000000;
+    for (unsigned i = 0; i < sessions; i++) {
+        s[i].load = l;
+        s[i].fd = -1;
+        rng_seeded_init(&s[i].rng, l->run + i);
+        buf_init(&s[i].msg, MESSAGE_MAX * 2);
+        if (pthread_create(&thread[i], NULL, session_run, &s[i]) != 0)
+            abort();
+    }
+    for (unsigned i = 0; i < sessions; i++) {
+        (void)pthread_join(thread[i], NULL);
+        buf_free(&s[i].msg);
+    }
+    free(s);
+    seconds = (double)(clock_mono_us(clock_system()) - start) / 1e6;
+    printf("mailload: %llu answered 250 in %.1f s (%.0f a second), %llu refused, "
+           "%llu without an answer, %llu connections\n",
+           atomic_load(&l->done), seconds, (double)atomic_load(&l->done) / seconds,
+           atomic_load(&l->refused), atomic_load(&l->lost), atomic_load(&l->connects));
+    return atomic_load(&l->done) >= l->want ? 0 : 1;
+}
+
+static const char usage[] = "usage: mailload -a ADDRESS -p PORT -n MESSAGES -s SESSIONS "
+                            "-l LOGFILE -t RCPT [-t ...]"
+                            " [-f FROM]\n";
+
+int main(int argc, char **argv)
+{
+    struct load l = {.from = "loader@load.test", .log_fd = -1};
+    unsigned long sessions = 20;
+    int c;
+
+    l.to.sin_family = AF_INET;
+    l.to.sin_port = htons(25);
+    l.want = 5000;
+    while ((c = getopt(argc, argv, "a:p:n:s:l:t:f:")) != -1) {
+        bool is_good = true;
+
+        if (c == 'a')
+            is_good = inet_pton(AF_INET, optarg, &l.to.sin_addr) == 1;
+        else if (c == 'p')
+            l.to.sin_port = htons((uint16_t)strtoul(optarg, NULL, 10));
+        else if (c == 'n')
+            l.want = strtoull(optarg, NULL, 10);
+        else if (c == 's')
+            sessions = strtoul(optarg, NULL, 10);
+        else if (c == 'f')
+            l.from = optarg;
+        else if (c == 'l')
+            l.log_fd = open(optarg, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+        else if (c == 't' && l.n_rcpt < RCPTS_MAX)
+            l.rcpt[l.n_rcpt++] = optarg;
+        else
+            is_good = false;
+        if (!is_good || sessions == 0 || sessions > SESSIONS_MAX) {
+            (void)fputs(usage, stderr);
+            return 2;
+        }
+    }
+    if (l.n_rcpt == 0 || l.log_fd == -1 || optind != argc) {
+        (void)fputs(usage, stderr);
+        return 2;
+    }
+    l.run = rng_u64(rng_system());
+    return run(&l, (unsigned)sessions);
+}
