@@ -44,9 +44,15 @@ MUST_USE int secret_put(struct domaindb *d, const char *ref, const char *hash,
 enum domaindb_result secret_get(struct domaindb *d, const char *ref,
                                 char hash[ACCOUNT_HASH_MAX + 1], struct err *err);
 
-/* Check and fold an address: local part lower case and a dot-string, domain to A-labels.
- * *local_n: octets in front of the @. Returns REFUSED with the reason in *err. */
+/* Check an address and bring it into the form that is stored: the local part a dot-string in
+ * lower case, the domain in A-labels. *local_n: octets in front of the @. Returns OK, or
+ * REFUSED with the reason in *err. */
 enum domaindb_result address_fold(struct span text, char out[DOMAINDB_ADDRESS_MAX + 1],
                                   size_t *local_n, struct err *err);
+/* The same for addresses elsewhere: the local part's letters stay as they are, for its
+ * meaning is its owner's business (RFC 5321 2.4). */
+enum domaindb_result address_fold_remote(struct span text,
+                                         char out[DOMAINDB_ADDRESS_MAX + 1],
+                                         size_t *local_n, struct err *err);
 
 #endif

@@ -47,7 +47,7 @@ struct address_target {
     int64_t account_id; /* 0: a remote address */
     char address[DOMAINDB_ADDRESS_MAX + 1];
 };
-struct address_list {
+struct address_targets {
     struct address_target t[ADDRESS_TARGETS_MAX];
     size_t n;
 };
@@ -55,7 +55,7 @@ struct address_list {
 /* Where does mail to `address` go? Targets are unique. "postmaster" without a domain is
  * understood (RFC 5321 4.5.1): the oldest domain's. */
 enum address_result address_expand(struct domaindb *d, struct span address,
-                                   struct address_list *list, struct err *err);
+                                   struct address_targets *list, struct err *err);
 
 /* May this account send as `address`: its own (also with +detail), or an alias that leads
  * to it directly or through others. 1, 0, or -1 on error. */
