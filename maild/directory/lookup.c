@@ -122,7 +122,8 @@ static void keep_oldest(void *ctx, const struct account_row *row)
 /* postmaster is accepted for every domain (RFC 5321 4.5.1) even when nobody made an alias:
  * the setting `admin`, else the domain's oldest account, else the oldest of all. */
 static enum address_result expand_postmaster(struct domaindb *db, struct span domain,
-                                             struct address_list *list, struct err *err)
+                                             struct address_targets *list,
+                                             struct err *err)
 {
     char admin[256];
     struct domain_row row;
@@ -146,7 +147,7 @@ static enum address_result expand_postmaster(struct domaindb *db, struct span do
 }
 
 /* False when they do not fit: the caller then says "too many". */
-static bool put_targets(const struct address_list *list, struct buf *targets)
+static bool put_targets(const struct address_targets *list, struct buf *targets)
 {
     struct wr w;
 
@@ -168,7 +169,7 @@ static enum rcpt_status rcpt_ours(struct domaindb *db, struct span address,
                                   struct span domain, struct buf *targets,
                                   struct err *err)
 {
-    struct address_list *list = mem_new(1, sizeof *list);
+    struct address_targets *list = mem_new(1, sizeof *list);
     enum rcpt_status status = RCPT_TRY_LATER;
     enum address_result r = address_expand(db, address, list, err);
 
