@@ -44,9 +44,6 @@ struct parent {
     bool is_stopping;
 };
 
-static const char *const service_names[CONF_SERVICE_COUNT] = {
-    "dns", "smtp", "submission", "submissions", "imap", "imaps"};
-
 /* Configuration and surroundings ------------------------------------------------------- */
 
 static const char *user_name(void)
@@ -83,7 +80,7 @@ static int check_tls(struct parent *p, struct err *err)
     const struct conf *c = p->o->conf;
     const char *chain = conf_text(c, "tls_chain");
     const char *key = conf_text(c, "tls_key");
-    bool has_files = chain != NULL && *chain != '\0' && key != NULL && *key != '\0';
+    bool has_files = conf_is_set(c, "tls_chain") || access(chain, F_OK) == 0;
     enum conf_service service;
     struct ipaddr addr;
     struct tlsctx *tls;
@@ -102,9 +99,9 @@ static int check_tls(struct parent *p, struct err *err)
 
         if (is_tls_only || (has_login && !conf_bool(c, "allow_cleartext_login")))
             return err_set(err,
-                           "listen %s needs a certificate: set tls_chain and tls_key "
-                           "(signpost setup makes a first pair)%s",
-                           service_names[service],
+                           "listen %s needs a certificate and there is no %s: signpost "
+                           "setup makes a first one%s",
+                           conf_service_name(service), chain,
                            has_login ? ", or allow_cleartext_login yes" : "");
     }
     return 0;
@@ -406,7 +403,7 @@ static int say_ready(struct parent *p, struct err *err)
             continue;
         ipaddr_print(&addr, text);
         w = snprintf(line + n, sizeof line - n, "%s%s %s%s%s:%u", n == 0 ? "" : ", ",
-                     service_names[service], addr.family == AF_INET6 ? "[" : "",
+                     conf_service_name(service), addr.family == AF_INET6 ? "[" : "",
                      addr.family == 0 ? "*" : text, addr.family == AF_INET6 ? "]" : "",
                      port);
         if (w > 0 && (size_t)w < sizeof line - n)
