@@ -1,0 +1,529 @@
+/* SPDX-License-Identifier: ISC */
+/* maild/smtp/session.c - phases, time and answers of an SMTP session.
+ *
+ *     GREET --greet--> HELO --EHLO--> READY --MAIL--> MAIL --RCPT--> RCPT --DATA--> DATA
+ *                       ^               ^ |                                          |
+ *                       +---- TLS ------+ +--AUTH--> AUTH (lines of the exchange)    |
+ *                                       +---------- end of message, RSET, EHLO ------+
+ *
+ * Invariants
+ *  1. A command gets exactly one reply, and the next is not looked at before that: while
+ *     `waiting` is set no input is taken.
+ *  2. Every call begins with begin(): it does the reset that the call before left due, so
+ *     the driver can read sender, recipients and decisions after a message was refused.
+ *  3. Nothing that came in clear survives STARTTLS: the driver throws the octets away, the
+ *     machine the HELO and the transaction (RFC 3207 4.2).
+ *  4. On a submission service no transaction begins without `account`; elsewhere `account`
+ *     stays 0, so the directory says "not ours" to every foreign domain: no relaying. */
+#include "maild/smtp/session.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "maild/smtp/facts.h"
+#include "maild/smtp/line.h"
+#include "maild/smtp/session_int.h"
+
+/* RFC 5321 4.5.3.1.4 says 512; MAIL may be longer by the parameters we offer: SIZE 26
+ * (RFC 1870 3), BODY 17 (RFC 6152 2), AUTH 500 (RFC 4954 3). */
+#define LINE_MAX_ANY 1055
+/* An overlong line is skipped up to here, then the session ends. */
+#define LINE_SKIP_MAX (64u * 1024u)
+#define OUT_MAX       4096 /* replies of one step; EHLO's is the longest */
+#define ARENA_MAX     (256u * 1024u)
+
+void smtp_session_init(struct smtp_session *s, const struct smtp_policy *p, bool is_tls,
+                       int64_t now_ms)
+{
+    *s = (struct smtp_session){.policy = p, .phase = SMTP_PH_GREET, .is_tls = is_tls};
+    s->deadline_ms = now_ms + p->idle_ms;
+    s->end_ms = now_ms + p->total_ms;
+    buf_init(&s->out, OUT_MAX);
+    buf_init(&s->chunk, SMTP_FEED_MAX + 2);
+    buf_init(&s->head, SMTP_HEAD_MAX);
+    buf_init(&s->decisions, FACTS_DECISIONS_MAX);
+}
+
+void smtp_session_free(struct smtp_session *s)
+{
+    sasl_clear(&s->sasl);
+    arena_free(&s->arena);
+    free(s->rcpts);
+    s->rcpts = NULL;
+    buf_free(&s->out);
+    buf_free(&s->chunk);
+    buf_free(&s->head);
+    buf_free(&s->decisions);
+}
+
+void session_reset(struct smtp_session *s)
+{
+    s->reset_due = false;
+    s->sender[0] = '\0';
+    s->declared_8bit = false;
+    s->tried = s->given = s->n_rcpts = s->rcpt_octets = 0;
+    arena_free(&s->arena);
+    s->data = (struct smtp_data){.size = 0};
+    buf_free(&s->chunk); /* an idle session should cost little */
+    buf_free(&s->head);
+    buf_reset(&s->decisions);
+    if (s->phase != SMTP_PH_CLOSED)
+        s->phase = s->helo[0] != '\0' ? SMTP_PH_READY : SMTP_PH_HELO;
+}
+
+static void begin(struct smtp_session *s)
+{
+    memset(&s->step, 0, sizeof(s->step));
+    if (s->reset_due)
+        session_reset(s);
+}
+
+static void touch(struct smtp_session *s, int64_t now_ms)
+{
+    s->deadline_ms = now_ms + s->policy->idle_ms;
+}
+
+void session_say_text(struct smtp_session *s, unsigned code, const char *text)
+{
+    int rc = buf_printf(&s->out, "%u %s\r\n", code, text);
+
+    assert(rc == 0); /* the driver empties it after every step */
+    (void)rc;
+    if (code >= 500)
+        s->errors++;
+}
+
+void session_say(struct smtp_session *s, enum smtp_reply_id id)
+{
+    const struct smtp_reply *r = smtp_reply(id);
+    char text[160];
+    int n = snprintf(text, sizeof(text), "%s%s%s", r->status,
+                     r->status[0] != '\0' ? " " : "", r->text);
+
+    assert(n > 0 && (size_t)n < sizeof(text));
+    session_say_text(s, r->code, text);
+}
+
+void session_decide_text(struct smtp_session *s, const char *at, const char *subject,
+                         unsigned code, const char *text)
+{
+    struct smtp_verdict *v = &s->step.verdict;
+    int n;
+
+    session_say_text(s, code, text);
+    facts_decision(&s->decisions, at, subject, code, text);
+    if (code < 400)
+        return;
+    v->is_set = true;
+    memcpy(v->sender, s->sender, sizeof(v->sender));
+    if (strcmp(at, "rcpt") == 0)
+        memcpy(v->rcpt, s->ask, sizeof(v->rcpt));
+    n = snprintf(v->reply, sizeof(v->reply), "%u %s", code, text);
+    assert(n > 0); /* cut when longer, which is enough to read */
+}
+
+void session_decide(struct smtp_session *s, const char *at, const char *subject,
+                    enum smtp_reply_id id)
+{
+    const struct smtp_reply *r = smtp_reply(id);
+    char text[160];
+    int n = snprintf(text, sizeof(text), "%s %s", r->status, r->text);
+
+    assert(n > 0 && (size_t)n < sizeof(text));
+    session_decide_text(s, at, subject, r->code, text);
+}
+
+void session_wait(struct smtp_session *s, enum smtp_waiting what, enum smtp_act act)
+{
+    assert(s->waiting == SMTP_WAIT_NOTHING);
+    s->waiting = what;
+    s->step.act = act;
+}
+
+void session_close(struct smtp_session *s, enum smtp_reply_id id)
+{
+    session_say(s, id);
+    s->phase = SMTP_PH_CLOSED;
+    s->step.act = SMTP_ACT_CLOSE;
+}
+
+static void hang_up(struct smtp_session *s)
+{
+    s->phase = SMTP_PH_CLOSED;
+    s->step.act = SMTP_ACT_CLOSE;
+}
+
+const struct smtp_step *smtp_session_greet(struct smtp_session *s, bool has_input,
+                                           int64_t now_ms)
+{
+    int rc;
+
+    assert(s->phase == SMTP_PH_GREET);
+    begin(s);
+    if (has_input) {
+        session_close(s, REPLY_EARLY);
+        return &s->step;
+    }
+    rc = buf_printf(&s->out, "220 %s ESMTP Signpost\r\n", s->policy->hostname);
+    assert(rc == 0);
+    (void)rc;
+    s->phase = SMTP_PH_HELO;
+    touch(s, now_ms);
+    return &s->step;
+}
+
+const struct smtp_step *smtp_session_refuse(struct smtp_session *s,
+                                            enum smtp_reply_id why)
+{
+    begin(s);
+    session_close(s, why);
+    return &s->step;
+}
+
+/* Drop octets up to the CRLF that ends an overlong line. */
+static void skip_line(struct smtp_session *s, struct span in)
+{
+    for (size_t i = 0; i < in.n; i++) {
+        bool is_end = s->skip_cr && in.p[i] == '\n';
+
+        s->skip_cr = in.p[i] == '\r';
+        if (!is_end)
+            continue;
+        s->step.used = i + 1;
+        s->is_skipping = false;
+        session_say(s, REPLY_LONG_LINE);
+        return;
+    }
+    s->step.used = in.n;
+    s->skipped += in.n;
+    if (s->skipped > LINE_SKIP_MAX)
+        session_close(s, REPLY_LONG_LINE);
+    else
+        s->step.act = SMTP_ACT_MORE;
+}
+
+static void take_line(struct smtp_session *s, struct span line)
+{
+    s->commands++;
+    if (s->errors >= s->policy->errors_max)
+        session_close(s, REPLY_ERRORS);
+    else if (s->commands > s->policy->commands_max)
+        session_close(s, REPLY_COMMANDS);
+    else if (s->phase == SMTP_PH_AUTH)
+        session_sasl(s, sasl_line(&s->sasl, line));
+    else
+        session_command(s, line);
+}
+
+/* True when a whole line was dealt with. */
+static bool take_input(struct smtp_session *s, struct span in)
+{
+    const struct span auth = SPAN_LIT("AUTH ");
+    bool is_auth = s->phase == SMTP_PH_AUTH || span_starts_nocase(in, auth);
+    struct span line;
+
+    if (s->is_skipping) {
+        skip_line(s, in);
+        return !s->is_skipping;
+    }
+    switch (smtp_line_next(in, is_auth ? SASL_LINE_MAX : LINE_MAX_ANY, &line,
+                           &s->step.used)) {
+    case LINE_OK:
+        take_line(s, line);
+        return true;
+    case LINE_MORE:
+        s->step.act = SMTP_ACT_MORE;
+        return false;
+    case LINE_BARE_CR:
+        session_close(s, REPLY_BARE_CR);
+        return true;
+    case LINE_BARE_LF:
+        session_close(s, REPLY_BARE_LF);
+        return true;
+    case LINE_TOO_LONG:
+        break;
+    }
+    if (s->phase == SMTP_PH_AUTH) {
+        sasl_clear(&s->sasl);
+        s->phase = SMTP_PH_READY;
+    }
+    s->is_skipping = true;
+    s->skip_cr = false;
+    s->skipped = 0;
+    return false; /* the driver comes again with the same octets */
+}
+
+const struct smtp_step *smtp_session_step(struct smtp_session *s, struct span in,
+                                          int64_t now_ms)
+{
+    begin(s);
+    if (s->waiting != SMTP_WAIT_NOTHING || in.n == 0 || s->phase == SMTP_PH_CLOSED ||
+        s->phase == SMTP_PH_GREET) {
+        s->step.act = SMTP_ACT_MORE;
+        return &s->step;
+    }
+    if (s->phase == SMTP_PH_DATA ? session_data_octets(s, in) : take_input(s, in))
+        touch(s, now_ms);
+    return &s->step;
+}
+
+static void answered(struct smtp_session *s, enum smtp_waiting what, int64_t now_ms)
+{
+    assert(s->waiting == what);
+    begin(s);
+    s->waiting = SMTP_WAIT_NOTHING;
+    touch(s, now_ms);
+}
+
+/* A stop that came while we waited, now that the answer is out. */
+static void stop_if_due(struct smtp_session *s)
+{
+    if (s->is_stopping && s->waiting == SMTP_WAIT_NOTHING && s->phase != SMTP_PH_CLOSED)
+        session_close(s, REPLY_SHUTDOWN);
+}
+
+static bool has_target(const struct smtp_session *s, const struct envelope_rcpt *t)
+{
+    for (size_t i = 0; i < s->n_rcpts; i++) {
+        const struct envelope_rcpt *r = &s->rcpts[i];
+
+        if (r->kind == t->kind && r->account_id == t->account_id &&
+            strcmp(r->address, t->address) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Add what the directory made of s->ask. False when the envelope has no room. */
+static bool add_targets(struct smtp_session *s, const struct envelope_rcpt *targets,
+                        size_t n)
+{
+    struct span original = span_str(s->ask);
+    size_t old_n = s->n_rcpts, old_octets = s->rcpt_octets;
+
+    if (s->arena == NULL)
+        s->arena = arena_new(ARENA_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct envelope_rcpt *r;
+
+        if (has_target(s, &targets[i]))
+            continue; /* two aliases of one mailbox: one copy is enough */
+        s->rcpt_octets += strlen(targets[i].address) + original.n + 32;
+        if (s->n_rcpts == ENVELOPE_RCPTS_MAX ||
+            s->rcpt_octets > ENVELOPE_OCTETS_MAX - 4096)
+            goto full;
+        if (s->n_rcpts == s->cap_rcpts) {
+            s->cap_rcpts = s->cap_rcpts == 0 ? 4 : s->cap_rcpts * 2;
+            s->rcpts = mem_resize(s->rcpts, s->cap_rcpts, sizeof(*s->rcpts));
+        }
+        r = &s->rcpts[s->n_rcpts];
+        *r = targets[i];
+        r->address = arena_strdup(s->arena, span_str(targets[i].address));
+        r->original = arena_strdup(s->arena, original);
+        if (r->address == NULL || r->original == NULL)
+            goto full;
+        s->n_rcpts++;
+    }
+    return true;
+full:
+    s->n_rcpts = old_n;
+    s->rcpt_octets = old_octets;
+    return false;
+}
+
+static enum smtp_reply_id rcpt_reply(enum smtp_rcpt_verdict v)
+{
+    switch (v) {
+    case SMTP_RCPT_YES:
+        return REPLY_RCPT_OK;
+    case SMTP_RCPT_UNKNOWN:
+        return REPLY_RCPT_UNKNOWN;
+    case SMTP_RCPT_NOT_OURS:
+        return REPLY_NOT_OURS;
+    case SMTP_RCPT_DISABLED:
+        return REPLY_RCPT_DISABLED;
+    case SMTP_RCPT_QUOTA:
+        return REPLY_RCPT_QUOTA;
+    case SMTP_RCPT_LATER:
+        break;
+    }
+    return REPLY_RCPT_LATER;
+}
+
+const struct smtp_step *smtp_session_rcpt(struct smtp_session *s,
+                                          enum smtp_rcpt_verdict v,
+                                          const struct envelope_rcpt *targets, size_t n,
+                                          int64_t now_ms)
+{
+    enum smtp_reply_id id = rcpt_reply(v);
+
+    answered(s, SMTP_WAIT_RCPT, now_ms);
+    if (v == SMTP_RCPT_YES && n == 0)
+        id = REPLY_RCPT_LATER; /* an alias that leads nowhere: not for ever, one hopes */
+    else if (v == SMTP_RCPT_YES && !add_targets(s, targets, n))
+        id = REPLY_RCPT_FULL;
+    if (id == REPLY_RCPT_OK) {
+        s->given++;
+        s->phase = SMTP_PH_RCPT;
+    }
+    session_decide(s, "rcpt", s->ask, id);
+    stop_if_due(s);
+    return &s->step;
+}
+
+const struct smtp_step *smtp_session_auth(struct smtp_session *s, enum smtp_answer a,
+                                          uint64_t account, const char *login,
+                                          int64_t now_ms)
+{
+    answered(s, SMTP_WAIT_AUTH, now_ms);
+    sasl_clear(&s->sasl);
+    switch (a) {
+    case SMTP_YES:
+        assert(account != 0);
+        s->account = account;
+        if (!span_copy(span_str(login), s->login, sizeof(s->login)))
+            s->login[0] = '\0';
+        s->auth_failures = 0;
+        session_say(s, REPLY_AUTH_OK);
+        break;
+    case SMTP_NO:
+        session_auth_failed(s, REPLY_AUTH_FAILED);
+        break;
+    case SMTP_LATER:
+        session_say(s, REPLY_AUTH_LATER);
+        break;
+    }
+    stop_if_due(s);
+    return &s->step;
+}
+
+static void sender_answer(struct smtp_session *s, enum smtp_answer a)
+{
+    switch (a) {
+    case SMTP_YES:
+        session_decide(s, "mail", s->sender, REPLY_SENDER_OK);
+        s->phase = SMTP_PH_MAIL;
+        return;
+    case SMTP_NO:
+        session_decide(s, "mail", s->sender, REPLY_NOT_YOUR_SENDER);
+        break;
+    case SMTP_LATER:
+        session_decide(s, "mail", s->sender, REPLY_SENDER_LATER);
+        break;
+    }
+    s->reset_due = true;
+}
+
+static void from_answer(struct smtp_session *s, enum smtp_answer a)
+{
+    switch (a) {
+    case SMTP_YES:
+        session_check_from(s);
+        break;
+    case SMTP_NO:
+        session_refuse_message(s, REPLY_NOT_YOUR_FROM);
+        break;
+    case SMTP_LATER:
+        session_refuse_message(s, REPLY_SENDER_LATER);
+        break;
+    }
+}
+
+const struct smtp_step *smtp_session_sender(struct smtp_session *s, enum smtp_answer a,
+                                            int64_t now_ms)
+{
+    enum smtp_waiting what = s->waiting;
+
+    answered(s, what == SMTP_WAIT_FROM ? SMTP_WAIT_FROM : SMTP_WAIT_SENDER, now_ms);
+    if (what == SMTP_WAIT_FROM)
+        from_answer(s, a);
+    else
+        sender_answer(s, a);
+    stop_if_due(s);
+    return &s->step;
+}
+
+const struct smtp_step *smtp_session_accepted(struct smtp_session *s, unsigned code,
+                                              const char *text, int64_t now_ms)
+{
+    answered(s, SMTP_WAIT_ACCEPT, now_ms);
+    if (code == 250) {
+        session_say_text(s, code, text);
+        s->messages++;
+        s->errors = s->commands = 0;
+    } else {
+        session_decide_text(s, "accept", "", code, text);
+        s->step.act = SMTP_ACT_DROP;
+    }
+    s->reset_due = true;
+    stop_if_due(s);
+    return &s->step;
+}
+
+const struct smtp_step *smtp_session_tls(struct smtp_session *s, int64_t now_ms)
+{
+    answered(s, SMTP_WAIT_TLS, now_ms);
+    s->is_tls = true;
+    s->is_esmtp = false;
+    s->helo[0] = '\0';
+    session_reset(s);
+    stop_if_due(s);
+    return &s->step;
+}
+
+const struct smtp_step *smtp_session_timeout(struct smtp_session *s, int64_t now_ms)
+{
+    begin(s);
+    if (s->waiting == SMTP_WAIT_TLS || (s->phase == SMTP_PH_GREET && s->is_tls))
+        hang_up(s); /* a word in clear would be noise in the handshake */
+    else
+        session_close(s, now_ms >= s->end_ms ? REPLY_TOTAL_TIME : REPLY_IDLE);
+    return &s->step;
+}
+
+const struct smtp_step *smtp_session_stop(struct smtp_session *s)
+{
+    begin(s);
+    s->is_stopping = true;
+    if (s->waiting == SMTP_WAIT_TLS || (s->phase == SMTP_PH_GREET && s->is_tls))
+        hang_up(s);
+    else if (s->waiting == SMTP_WAIT_NOTHING)
+        session_close(s, REPLY_SHUTDOWN);
+    else
+        s->step.act = SMTP_ACT_MORE; /* the answer that is due comes first */
+    return &s->step;
+}
+
+int64_t smtp_session_deadline(const struct smtp_session *s)
+{
+    if (s->waiting != SMTP_WAIT_NOTHING && s->waiting != SMTP_WAIT_TLS)
+        return INT64_MAX; /* it is not the client who lets us wait */
+    return s->deadline_ms < s->end_ms ? s->deadline_ms : s->end_ms;
+}
+
+struct span smtp_session_output(const struct smtp_session *s)
+{
+    return buf_all(&s->out);
+}
+
+void smtp_session_sent(struct smtp_session *s)
+{
+    buf_reset(&s->out);
+}
+
+bool smtp_session_is_8bit(const struct smtp_session *s)
+{
+    return s->declared_8bit || s->data.is_8bit;
+}
+
+const char *smtp_session_protocol(const struct smtp_session *s)
+{
+    if (!s->is_esmtp)
+        return s->is_tls ? "ESMTPS" : "SMTP"; /* there is no word for HELO under TLS */
+    if (s->is_tls)
+        return s->account != 0 ? "ESMTPSA" : "ESMTPS";
+    return s->account != 0 ? "ESMTPA" : "ESMTP";
+}
