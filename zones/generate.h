@@ -38,9 +38,10 @@ struct generate_input {
     /* Domains hosted here below this one, closest only: delegated to ourselves. */
     const char *const *children;
     size_t n_children;
-    /* Domains hosted here whose DMARC reports go to an address in this one. */
-    const char *const *report_for;
-    size_t n_report_for;
+    /* Owner names of consents to DMARC reports of domains hosted here that ask for them at an
+     * address in this one: "theirs.example._report._dmarc.example.com". */
+    const char *const *consents;
+    size_t n_consents;
 };
 
 /* NULL with *err when the input contradicts itself: a custom record that cannot stand
@@ -61,8 +62,8 @@ struct generate_rule_info {
     const char *why;    /* one or two sentences with the clause */
     const char *change; /* the command that changes it */
 };
-extern const struct generate_rule_info generate_rule_infos[];
-extern const size_t generate_rule_infos_count;
+size_t generate_rule_count(void);
+const struct generate_rule_info *generate_rule_at(size_t i);
 const struct generate_rule_info *generate_rule_find(const char *rule);
 
 #endif
