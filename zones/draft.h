@@ -30,6 +30,11 @@ enum domaindb_result draft_zone_named(struct draft *dr, struct span name,
                                       struct domain_row *row, struct zone **zone,
                                       struct err *err);
 
+/* Generate and lint, as the builder will: for a row that is about to be stored or, inside a
+ * change, has just been. REFUSED with the first error. */
+enum domaindb_result draft_check(struct draft *dr, const struct domain_row *domain,
+                                 struct err *err);
+
 /* The whole check before a custom record is stored: rules of the generator, then lint of
  * the zone that would result. REFUSED with the reason. */
 enum domaindb_result draft_check_record(struct draft *dr, const struct domain_row *domain,
