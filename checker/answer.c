@@ -33,7 +33,7 @@ uint16_t answer_mx_preference(const struct fact *f, size_t i)
 {
     const uint8_t *p = f->rdata[i].p;
 
-    return f->rdata[i].n < 2 ? 0 : (uint16_t)(p[0] << 8 | p[1]);
+    return (uint16_t)(f->rdata[i].n < 2 ? 0 : p[0] << 8 | p[1]);
 }
 
 bool answer_txt(const struct fact *f, size_t i, struct buf *out)

@@ -73,7 +73,7 @@ static const struct record example[] = {
     {"host.sub", RR_A, "192.0.2.66"},
     {"plaincut", RR_NS, "ns1"},
     {"deep.er.and.deeper", RR_A, "192.0.2.77"},
-    {"old", RR_DNAME, "new.example.net."},
+    {"old", RR_DNAME, "renamed-for-good.example.net."},
     {"below.old", RR_A, "192.0.2.1"},
     {"big", RR_TXT, TXT200 " " TXT200 " \"a\""},
     {"big", RR_TXT, TXT200 " " TXT200 " \"b\""},
@@ -296,8 +296,8 @@ static void test_lookup(void **state)
          "| " NEG " | "},
         {"cname to a delegation", "tosub.example.com.", RR_A,
          "NOERROR aa | tosub.example.com. 3600 CNAME host.sub.example.com. | "
-         "sub.example.com. 3600 NS far.other.net.; sub.example.com. 3600 NS "
-         "ns1.example.com.; sub.example.com. 3600 NS ns.sub.example.com. | "
+         "sub.example.com. 3600 NS ns.sub.example.com.; sub.example.com. 3600 NS "
+         "far.other.net.; sub.example.com. 3600 NS ns1.example.com. | "
          "ns.sub.example.com. 3600 A 192.0.2.54; ns.sub.example.com. 3600 AAAA "
          "2001:db8::54; ns1.example.com. 3600 A 192.0.2.53"},
         {"cname to a wildcard", "towild.example.com.", RR_TXT,
@@ -329,13 +329,15 @@ static void test_lookup(void **state)
         {"wildcard cname, nodata", "z.wcname.example.com.", RR_MX,
          "NOERROR aa | z.wcname.example.com. 3600 CNAME mail.example.com. | " NEG " | "},
         {"rfc1034_4_3_2 referral", "a.b.sub.example.com.", RR_A,
-         "NOERROR |  | sub.example.com. 3600 NS far.other.net.; sub.example.com. 3600 NS "
-         "ns1.example.com.; sub.example.com. 3600 NS ns.sub.example.com. | "
+         "NOERROR |  | sub.example.com. 3600 NS ns.sub.example.com.; sub.example.com. "
+         "3600 "
+         "NS far.other.net.; sub.example.com. 3600 NS ns1.example.com. | "
          "ns.sub.example.com. 3600 A 192.0.2.54; ns.sub.example.com. 3600 AAAA "
          "2001:db8::54; ns1.example.com. 3600 A 192.0.2.53"},
         {"glue is no answer", "ns.sub.example.com.", RR_A,
-         "NOERROR |  | sub.example.com. 3600 NS far.other.net.; sub.example.com. 3600 NS "
-         "ns1.example.com.; sub.example.com. 3600 NS ns.sub.example.com. | "
+         "NOERROR |  | sub.example.com. 3600 NS ns.sub.example.com.; sub.example.com. "
+         "3600 "
+         "NS far.other.net.; sub.example.com. 3600 NS ns1.example.com. | "
          "ns.sub.example.com. 3600 A 192.0.2.54; ns.sub.example.com. 3600 AAAA "
          "2001:db8::54; ns1.example.com. 3600 A 192.0.2.53"},
         {"NS of the cut", "plaincut.example.com.", RR_NS,
@@ -352,13 +354,13 @@ static void test_lookup(void **state)
          "NOERROR |  | plaincut.example.com. 3600 NS ns1.example.com. | "
          "ns1.example.com. 3600 A 192.0.2.53"},
         {"rfc6672_3_1 dname", "a.b.old.example.com.", RR_A,
-         "NOERROR aa | old.example.com. 3600 DNAME new.example.net.; "
-         "a.b.old.example.com. 3600 CNAME a.b.new.example.net. |  | "},
+         "NOERROR aa | old.example.com. 3600 DNAME renamed-for-good.example.net.; "
+         "a.b.old.example.com. 3600 CNAME a.b.renamed-for-good.example.net. |  | "},
         {"rfc6672_2_4 occluded", "below.old.example.com.", RR_A,
-         "NOERROR aa | old.example.com. 3600 DNAME new.example.net.; "
-         "below.old.example.com. 3600 CNAME below.new.example.net. |  | "},
+         "NOERROR aa | old.example.com. 3600 DNAME renamed-for-good.example.net.; "
+         "below.old.example.com. 3600 CNAME below.renamed-for-good.example.net. |  | "},
         {"dname itself", "old.example.com.", RR_DNAME,
-         "NOERROR aa | old.example.com. 3600 DNAME new.example.net. |  | "},
+         "NOERROR aa | old.example.com. 3600 DNAME renamed-for-good.example.net. |  | "},
         {"dname's owner is not renamed", "old.example.com.", RR_A,
          "NOERROR aa |  | " NEG " | "},
         {"deepest zone", "child.example.com.", RR_A,
@@ -411,8 +413,9 @@ static void test_rfc6672_dname_too_long(void **state)
     for (int i = 0; i < 23; i++)
         (void)strncat(name, "abcdefghi.", sizeof(name) - strlen(name) - 1);
     (void)strncat(name, "old.example.com.", sizeof(name) - strlen(name) - 1);
-    (void)ask(*state, name, RR_A, 0, QUERY_UDP,
-              "YXDOMAIN aa | old.example.com. 3600 DNAME new.example.net. |  | ");
+    (void)ask(
+        *state, name, RR_A, 0, QUERY_UDP,
+        "YXDOMAIN aa | old.example.com. 3600 DNAME renamed-for-good.example.net. |  | ");
 }
 
 static void test_wildcard_and_negative_with_longest_qname(void **state)
