@@ -30,7 +30,8 @@ typedef void (*control_fn)(void *ctx, struct control_req *req, struct span line)
  * running"). Only root and our own user are answered. */
 struct control *control_new(struct loop *l, const char *path, control_fn cb, void *ctx,
                             struct err *err);
-/* Disconnects everyone and removes the socket. Requests still open must have been ended. */
+/* Disconnects everyone and removes the socket. Requests still open are still the handler's
+ * to end. */
 void control_free(struct control **c);
 
 /* Send one row: a JSON value without line ends. 0, or -1 when the client is gone or does

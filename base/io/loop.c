@@ -17,7 +17,6 @@
 
 #include <event2/event.h>
 
-#include "base/core/list.h"
 #include "base/core/mem.h"
 
 enum { SLOW_US = 5000 };
@@ -41,7 +40,7 @@ struct loop {
     struct event_base *base;
     const struct log *log;
     const struct clock *clock;
-    struct list signals;
+    struct list signals, ends;
     struct event *turn_ev; /* ends the waiting of loop_turn() */
     bool is_stopped;
 
@@ -126,6 +125,7 @@ struct loop *loop_new(const struct log *log, const struct clock *clock)
     l->log = log;
     l->clock = clock;
     list_init(&l->signals);
+    list_init(&l->ends);
     list_init(&l->posts);
     /* A peer that closes must be an error of write(), not the end of the process. */
     need(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
@@ -148,6 +148,12 @@ void loop_free(struct loop **lp)
     if (l == NULL)
         return;
     *lp = NULL;
+    while (!list_is_empty(&l->ends)) {
+        struct loop_end *e = LIST_ENTRY(l->ends.next, struct loop_end, link);
+
+        list_remove(&e->link);
+        e->cb(e);
+    }
     while (!list_is_empty(&l->signals)) {
         struct signal_watch *w = LIST_ENTRY(l->signals.next, struct signal_watch, link);
 
@@ -319,6 +325,17 @@ void loop_timer_free(struct loop_timer **tp)
     *tp = NULL;
     event_free(t->ev);
     free(t);
+}
+
+void loop_end_add(struct loop *l, struct loop_end *e, void (*cb)(struct loop_end *e))
+{
+    e->cb = cb;
+    list_add_tail(&l->ends, &e->link);
+}
+
+void loop_end_remove(struct loop_end *e)
+{
+    list_remove(&e->link);
 }
 
 void loop_post(struct loop *l, const char *name, void (*cb)(void *ctx), void *ctx)

@@ -13,6 +13,7 @@
 
 #include "base/core/attr.h"
 #include "base/core/clock.h"
+#include "base/core/list.h"
 #include "base/core/log.h"
 
 struct loop;
@@ -46,6 +47,15 @@ struct loop_timer *loop_timer_new(struct loop *l, const char *name, void (*cb)(v
 void loop_timer_set(struct loop_timer *t, int64_t ms);
 void loop_timer_cancel(struct loop_timer *t);
 void loop_timer_free(struct loop_timer **t);
+
+/* What nobody owns any more (a connection that only sends its last octets) is ended with the
+ * loop: `cb` is called by loop_free() unless loop_end_remove() came first. Intrusive. */
+struct loop_end {
+    struct list link;
+    void (*cb)(struct loop_end *e);
+};
+void loop_end_add(struct loop *l, struct loop_end *e, void (*cb)(struct loop_end *e));
+void loop_end_remove(struct loop_end *e);
 
 /* Run cb(ctx) once in the loop's thread, soon. Callable from any thread. */
 void loop_post(struct loop *l, const char *name, void (*cb)(void *ctx), void *ctx);
