@@ -21,6 +21,7 @@
 #include "maild/roles.h"
 
 struct edge;
+struct smtp_policy;
 
 /* An accepted connection, before any protocol has seen it. */
 struct edge_client {
@@ -54,7 +55,11 @@ struct edge {
     struct pool *disk;    /* writes of bodies that outgrew memory */
     bool allow_cleartext; /* conf allow_cleartext_login */
     bool is_stopping;
-    struct list listeners; /* edge.c's own */
+    struct smtp_policy *policies;  /* smtp_driver.c's, by enum conf_service */
+    struct list listeners;         /* edge.c's, as is what follows */
+    struct loop_timer *stop_timer; /* then sessions still open are closed */
+    uint64_t stop_call;            /* of the parent, to be answered when all have gone */
+    size_t stop_told;
 };
 
 void edge_session_begin(struct edge *e, struct edge_session *s,
@@ -62,7 +67,12 @@ void edge_session_begin(struct edge *e, struct edge_session *s,
 /* Last thing a protocol does with its session; it may free it afterwards. */
 void edge_session_end(struct edge_session *s);
 
-/* maild/edge/smtp_driver.c: a connection on an smtp, submission or submissions port. */
+/* maild/edge/smtp_driver.c: what is the same for all sessions, from the configuration. */
+void smtp_driver_start(struct edge *e);
+void smtp_driver_stop(struct edge *e);
+/* A first certificate has come: offer STARTTLS from now on. */
+void smtp_driver_reload(struct edge *e);
+/* A connection on an smtp, submission or submissions port. */
 void smtp_driver_accept(struct edge *e, const struct edge_client *c);
 /* maild/edge/imap_login.c: a connection on an imap (STARTTLS) or imaps port. With
  * c->is_full it answers "* BYE [UNAVAILABLE] ..." and closes. */

@@ -34,6 +34,7 @@
     R(RCPT_LATER, 451, "4.3.0", "Cannot check this recipient now, try again later")      \
     R(SENDER_LATER, 451, "4.3.0", "Cannot check this sender now, try again later")       \
     R(RCPT_FULL, 452, "4.5.3", "Too many recipients, send the rest separately")          \
+    R(RCPT_QUOTA, 452, "4.2.2", "This mailbox is full")                                  \
     R(AUTH_LATER, 454, "4.7.0", "Cannot check the password now, try again later")        \
     R(NO_TLS, 454, "4.7.0", "TLS is not available")                                      \
     R(UNKNOWN, 500, "5.5.2", "Command not recognized")                                   \
@@ -68,10 +69,10 @@
     R(AUTH_FAILED, 535, "5.7.8", "Login or password is wrong")                           \
     R(AUTH_NEEDS_TLS, 538, "5.7.11", "Passwords only under TLS: STARTTLS first")         \
     R(RCPT_UNKNOWN, 550, "5.1.1", "No such mailbox here")                                \
+    R(RCPT_TOO_MANY, 550, "5.4.6", "This alias leads to too many recipients")            \
     R(RCPT_DISABLED, 550, "5.2.1", "This mailbox takes no mail")                         \
     R(NOT_OURS, 550, "5.7.1",                                                            \
       "We are not responsible for that domain, and do not relay")                        \
-    R(RCPT_QUOTA, 552, "5.2.2", "This mailbox is full")                                  \
     R(RCPT_UTF8, 550, "5.6.7", "Non-ASCII addresses need SMTPUTF8, not offered here")    \
     R(SENDER_UTF8, 553, "5.6.7", "Non-ASCII addresses need SMTPUTF8, not offered here")  \
     R(TOO_BIG, 552, "5.3.4", "Message too large")                                        \

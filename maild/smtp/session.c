@@ -347,6 +347,10 @@ static enum smtp_reply_id rcpt_reply(enum smtp_rcpt_verdict v)
         return REPLY_RCPT_DISABLED;
     case SMTP_RCPT_QUOTA:
         return REPLY_RCPT_QUOTA;
+    case SMTP_RCPT_TOO_MANY:
+        return REPLY_RCPT_TOO_MANY;
+    case SMTP_RCPT_BAD:
+        return REPLY_RCPT_BAD;
     case SMTP_RCPT_LATER:
         break;
     }

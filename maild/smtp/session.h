@@ -143,6 +143,8 @@ enum smtp_rcpt_verdict {
     SMTP_RCPT_NOT_OURS, /* not our domain, and the client is a stranger */
     SMTP_RCPT_DISABLED,
     SMTP_RCPT_QUOTA,
+    SMTP_RCPT_TOO_MANY, /* the alias leads to more recipients than a message may have */
+    SMTP_RCPT_BAD,      /* the directory takes it for no address */
     SMTP_RCPT_LATER
 };
 enum smtp_answer { SMTP_YES, SMTP_NO, SMTP_LATER };
