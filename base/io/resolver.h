@@ -39,7 +39,7 @@ struct resolver_answer {
     uint32_t ttl_s;
     size_t n; /* records of the type asked for, CNAMEs followed */
     struct span rdata[RESOLVER_ANSWERS_MAX]; /* wire form, names not compressed */
-    const char *canonical;                   /* owner after CNAMEs, presentation form */
+    const char *canonical;                   /* owner after CNAMEs, no final dot */
 };
 
 struct resolver;
