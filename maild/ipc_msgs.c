@@ -15,6 +15,7 @@
 
 /* Lengths ------------------------------------------------------------------------------- */
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): these are summands, not expressions */
 enum {
 #define BEGIN(NAME, name) LEN_MIN_##NAME = 0
 #define U8(field)         +1
@@ -43,6 +44,7 @@ enum {
 #undef OCT
 #undef END
 };
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define FRAME_HEAD 12u /* base/io/ipc.h: type, flags, call */
 
