@@ -1,16 +1,36 @@
 # SPDX-License-Identifier: ISC
 # Signpost: one Makefile, no configure step. `make help` lists the targets.
 #
-# Everything is built in build/<variant>/ (variants: debug, release, asan, tsan).
+# Everything is built in build/<variant>/ (variants: debug, release, asan, tsan, clang).
 # Sources are found by folder; each folder becomes an archive, each
-# tests/unit/**/test_*.c a program of its own.
+# tests/unit/**/test_*.c a program of its own. V=1 shows whole command lines.
+#
+# What a target needs is installed before anything else is looked at (tests/tools/need says
+# so; it is silent when all is there), so that a fresh machine needs only apt, git and make.
 
 VARIANT ?= release
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(if $(filter clang,$(VARIANT)),clang,gcc)
 endif
 PKG_CONFIG ?= pkg-config
 B := build/$(VARIANT)
+
+# Goal -> purposes of tests/tools/need; a goal that is not listed needs `build`.
+none := clean help format layers style uninstall check-fresh
+need_unit := unit
+need_asan := unit
+need_lint := lint
+need_format-check := lint
+need_check := lint unit system
+need_system := unit system
+need_run := build
+need_demo := system
+NEED := $(sort $(foreach g,$(filter-out $(none),$(or $(MAKECMDGOALS),all)),$(or $(need_$(g)),build)))
+ifneq ($(NEED),)
+ifneq ($(shell tests/tools/need $(NEED) >&2 || echo missing),)
+$(error what `make $(MAKECMDGOALS)` needs is missing)
+endif
+endif
 
 PKGS := libevent_core libevent_extra libevent_pthreads libevent_openssl openssl sqlite3 libunbound libidn2 jansson
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
@@ -22,6 +42,7 @@ CFLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 CFLAGS_debug := -O0 -g3
 CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 CFLAGS_tsan := -O1 -g -fsanitize=thread
+CFLAGS_clang := -O1
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 CFLAGS_ALL := -std=c11 -D_GNU_SOURCE -I. $(WARN) -fstack-protector-strong -fPIE -MMD -MP \
@@ -45,18 +66,21 @@ all: $(PROGS) ## build the programs
 .DELETE_ON_ERROR:
 .SECONDARY:
 
+# $(call say,WORD) in front of a command: the word and the target, or with V=1 all of it.
+say = $(if $(V),,@printf '  %-6s%s\n' $(1) $@;)
+
 $(B)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) -c -o $@ $<
+	$(call say,CC)$(CC) $(CFLAGS_ALL) -c -o $@ $<
 
 define LAYER_RULE
 $(B)/lib$(1).a: $(patsubst %.c,$(B)/obj/%.o,$(filter $(1)/%,$(SRC)))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 $(foreach l,$(LAYERS),$(eval $(call LAYER_RULE,$(l))))
 
-LINK = $(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lpthread -lm
+LINK = $(call say,LINK)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lpthread -lm
 
 $(B)/bin/signpost: $(B)/obj/zones/cli/main.o $(LIBS)
 	@mkdir -p $(@D)
@@ -81,10 +105,68 @@ unit: $(UNIT) ## unit and replay tests (T=name for one)
 asan: ## the unit tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan unit
 
+# Lint. clang-tidy is slow, so every source has a stamp that its object renews.
+TIDY := $(patsubst %.c,build/tidy/%.ok,$(SRC) $(MAINS))
+TIDY_FLAGS := -std=c11 -D_GNU_SOURCE -I. $(PKG_CFLAGS)
+SCRIPTS := $(shell grep -lrE --exclude-dir=__pycache__ '^\#!/(usr/)?bin/(env )?(ba|da)?sh' tests .ci 2>/dev/null | sort)
+PAGES := $(wildcard docs/man/*.[1-8])
+
+build/tidy/%.ok: %.c .clang-tidy build/release/obj/%.o
+	@mkdir -p $(@D)
+	$(call say,TIDY)clang-tidy --quiet $< -- $(TIDY_FLAGS) 2>build/tidy/$(subst /,_,$*).err \
+		|| { cat build/tidy/$(subst /,_,$*).err >&2; exit 1; }
+	@touch $@
+
+layers: ## who may include whom
+	@tests/tools/check-layers
+style: ## bans, lengths, headers of files
+	@tests/tools/check-style
+pure: $(patsubst %.c,build/release/obj/%.o,$(SRC)) ## pure folders make no system calls
+	@tests/tools/check-pure build/release/obj
+tidy: $(TIDY) ## clang-tidy, only what changed
+	@echo "tidy: $(words $(TIDY)) sources"
+# ctuuninitvar takes out-parameters for inputs; internalAstError is about its own parser.
+cppcheck: ## cppcheck, only what changed
+	@mkdir -p build/cppcheck
+	@cppcheck --quiet --std=c11 -D_GNU_SOURCE -I. -j 2 --enable=warning,performance,portability \
+		--inline-suppr --suppress=missingInclude \
+		--suppress=ctuuninitvar --suppress=internalAstError --error-exitcode=1 \
+		--cppcheck-build-dir=build/cppcheck $(filter-out dist,$(wildcard $(LAYERS)))
+	@echo "cppcheck: no findings"
+manlint: ## manual pages
+	@$(if $(PAGES),mandoc -T lint -W warning $(PAGES))
+	@echo "mandoc: $(words $(PAGES)) pages"
+shellcheck: ## shell scripts
+	@$(if $(SCRIPTS),shellcheck $(SCRIPTS))
+	@echo "shellcheck: $(words $(SCRIPTS)) scripts"
+lint: layers style pure tidy cppcheck manlint shellcheck ## all static checks
+
 format: ## clang-format everything
 	@clang-format -i $(ALLSRC)
 format-check: ## fail when clang-format would change something
 	@clang-format --dry-run -Werror $(ALLSRC)
+
+check: ## everything that gates a change
+	@tests/tools/check
+check-fresh: ## `make run` and `make check` in a fresh minimal Debian tree
+	@tests/tools/check-fresh
+
+PREFIX ?= /usr/local
+SBIN := $(DESTDIR)$(PREFIX)/sbin
+BIN := $(DESTDIR)$(PREFIX)/bin
+MAN := $(DESTDIR)$(PREFIX)/share/man
+EXAMPLES := $(DESTDIR)$(PREFIX)/share/doc/signpost/examples
+install: all ## programs, manual pages, examples (DESTDIR, PREFIX)
+	@install -d $(SBIN) $(BIN) $(EXAMPLES)
+	@install -m 755 $(wildcard $(B)/bin/maild $(B)/bin/dnsd) $(SBIN)
+	@install -m 755 $(wildcard $(B)/bin/signpost $(B)/bin/checker) $(BIN)
+	@install -m 644 docs/examples/* $(EXAMPLES)
+	@for page in $(PAGES); do \
+		install -D -m 644 $$page $(MAN)/man$${page##*.}/$${page##*/} || exit 1; done
+uninstall: ## remove what `make install` put there
+	@rm -f $(SBIN)/maild $(SBIN)/dnsd $(BIN)/signpost $(BIN)/checker
+	@rm -f $(foreach p,$(PAGES),$(MAN)/man$(patsubst .%,%,$(suffix $(p)))/$(notdir $(p)))
+	@rm -rf $(dir $(EXAMPLES))
 
 clean: ## remove build/
 	rm -rf build
@@ -94,4 +176,5 @@ help: ## this list
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tools unit asan format format-check clean help
+.PHONY: all tools unit asan layers style pure tidy cppcheck manlint shellcheck lint format \
+	format-check check check-fresh install uninstall clean help

@@ -73,29 +73,37 @@ int buf_byte(struct buf *b, uint8_t c)
     return buf_append(b, &c, 1);
 }
 
+/* A text of `n` octets that did not fit on the stack; vsnprintf wants one more for NUL. */
+PRINTF_LIKE(3, 0)
+static int append_long(struct buf *b, size_t n, const char *fmt, va_list ap)
+{
+    char *text;
+    int rc;
+
+    if (n > b->max - b->len)
+        return -1;
+    text = mem_new(n + 1, 1);
+    (void)vsnprintf(text, n + 1, fmt, ap);
+    rc = buf_append(b, text, n);
+    free(text);
+    return rc;
+}
+
 int buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
-    char small[256];
-    char *text = small;
+    char text[256];
     va_list again;
     int n;
     int rc;
 
     va_copy(again, ap);
-    n = vsnprintf(small, sizeof small, fmt, ap);
+    n = vsnprintf(text, sizeof text, fmt, ap);
     assert(n >= 0); /* no %ls, no over-long width: our formats cannot fail */
-    if ((size_t)n >= sizeof small) {
-        if ((size_t)n > b->max - b->len) {
-            va_end(again);
-            return -1;
-        }
-        text = mem_new((size_t)n + 1, 1);
-        (void)vsnprintf(text, (size_t)n + 1, fmt, again);
-    }
+    if ((size_t)n < sizeof text)
+        rc = buf_append(b, text, (size_t)n);
+    else
+        rc = append_long(b, (size_t)n, fmt, again);
     va_end(again);
-    rc = buf_append(b, text, (size_t)n);
-    if (text != small)
-        free(text);
     return rc;
 }
 

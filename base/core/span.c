@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* base/core/span.c - borrowed run of octets; see span.h. Every length is checked by
- * subtraction, and no function hands a NULL pointer to the C library. */
+/* base/core/span.c - borrowed run of octets; see span.h.
+ *
+ * Two rules hold in every function here: lengths are checked by subtraction, so that no
+ * sum can overflow; and an empty span may have a NULL pointer, which is never given to the
+ * C library nor moved. */
 #include "base/core/span.h"
 
 #include <string.h>

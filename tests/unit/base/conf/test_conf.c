@@ -89,92 +89,91 @@ static void test_defaults_and_values(void **state)
     assert_null(c);
 }
 
+static const struct {
+    const char *in, *want;
+} faults[] = {
+    {"", "t.conf: hostname must be set, for example: hostname mail.example.com"},
+    {"hostname a.example\naddress 192.0.2.1\n",
+     "t.conf: listen must be set, for example: listen smtp 192.0.2.25:25"},
+    {"\n\nlisen smtp *:25", "t.conf:3: there is no key \"lisen\"; did you mean "
+                            "\"listen\"?"},
+    {"Data-Dir /x", "t.conf:1: there is no key \"Data-Dir\"; did you mean "
+                    "\"data_dir\"?"},
+    {"mesage_size_mxa 1", "t.conf:1: there is no key \"mesage_size_mxa\"; did you "
+                          "mean \"message_size_max\"?"},
+    {"zzzzz 1", "t.conf:1: there is no key \"zzzzz\"; signpost.conf(5) lists all keys"},
+    {"data_dir /a\ndata_dir /b", "t.conf:2: data_dir is set twice, first in line 1"},
+    {"address 192.0.2.1\naddress 192.0.2.1",
+     "t.conf:2: address 192.0.2.1 stands in line 1 already"},
+    {"hostname", "t.conf:1: hostname needs a value, for example: hostname "
+                 "mail.example.com"},
+    {"data_dir /my mail", "t.conf:1: data_dir takes one value; put double quotes "
+                          "around blanks"},
+    {"ns_name a.example b.example",
+     "t.conf:1: ns_name takes one value; put double quotes around blanks, or repeat "
+     "the line for several"},
+    {"data_dir \"\"", "t.conf:1: data_dir: the value is empty; leave the line out "
+                      "instead"},
+    {"data_dir \"/x", "t.conf:1: a double quote is opened and not closed in this "
+                      "line"},
+    {"data_dir \"/x\"y", "t.conf:1: double quotes must stand around a whole word"},
+    {"data_dir /x\"y\"", "t.conf:1: double quotes must stand around a whole word"},
+    {"data_dir \"\\n\"", "t.conf:1: inside double quotes a backslash may stand only "
+                         "before \" and \\"},
+    {"data_dir \x01", "t.conf:1: the line holds control characters or is not UTF-8"},
+    {"data_dir \xff", "t.conf:1: the line holds control characters or is not UTF-8"},
+    {"a b c d e f g h i", "t.conf:1: the line has too many words or is too long"},
+    {"hostname mail", "t.conf:1: hostname: \"mail\" is not a full name; write it "
+                      "with its domain, mail.example.com"},
+    {"hostname 192.0.2.1", "t.conf:1: hostname: 192.0.2.1 is an address; a host name "
+                           "such as mail.example.com is needed"},
+    {"hostname a..b", "t.conf:1: hostname: \"a..b\" is not a host name (letters, "
+                      "digits, hyphens; write names in other scripts as A-labels, "
+                      "xn--...)"},
+    {"message_size_max 1K", "t.conf:1: message_size_max: 1K is out of range, allowed "
+                            "are 65536 to 1073741824 octets; K, M or G may follow"},
+    {"message_size_max 1T",
+     "t.conf:1: message_size_max: \"1T\" is not a whole number of octets (65536 to "
+     "1073741824 octets; K, M or G may follow)"},
+    {"message_size_max 99999999999G",
+     "t.conf:1: message_size_max: \"99999999999G\" is not a whole number of octets "
+     "(65536 to 1073741824 octets; K, M or G may follow)"},
+    {"queue_retry_first 0", "t.conf:1: queue_retry_first: 0 is out of range, allowed "
+                            "are 1 to 86400 seconds; s, m, h, d or w may follow"},
+    {"hops_max 5s", "t.conf:1: hops_max: \"5s\" is not a whole number (5 to 100)"},
+    {"hops_max -5", "t.conf:1: hops_max: \"-5\" is not a whole number (5 to 100)"},
+    {"resolver_localhost true", "t.conf:1: resolver_localhost: \"true\" is neither "
+                                "\"yes\" nor \"no\""},
+    {"log_level inf", "t.conf:1: log_level: \"inf\" is not one of: debug info warn "
+                      "error; did you mean \"info\"?"},
+    {"log_format xml", "t.conf:1: log_format: \"xml\" is not one of: text json"},
+    {"address example.com", "t.conf:1: address: \"example.com\" is not an IPv4 or "
+                            "IPv6 address"},
+    {"resolver_forward 192.0.2.53@0", "t.conf:1: resolver_forward: "
+                                      "\"192.0.2.53@0\": the port must be 1 to "
+                                      "65535"},
+    {"listen", "t.conf:1: listen needs a value, for example: listen smtp "
+               "192.0.2.25:25"},
+    {"listen smpt *:25", "t.conf:1: listen: \"smpt\" is not a service (dns smtp "
+                         "submission submissions imap imaps); did you mean "
+                         "\"smtp\"?"},
+    {"listen smtp", "t.conf:1: listen: write a service and an address with port, "
+                    "listen smtp 192.0.2.25:25"},
+    {"listen smtp ::1:25", "t.conf:1: listen: \"::1:25\" is not ADDRESS:PORT, "
+                           "[IPV6-ADDRESS]:PORT or *:PORT"},
+};
+
 /* Every error names the file, the line, the key and what would be right. */
 static void test_errors(void **state)
 {
-    static const struct {
-        const char *in, *want;
-    } cases[] = {
-        {"", "t.conf: hostname must be set, for example: hostname mail.example.com"},
-        {"hostname a.example\naddress 192.0.2.1\n",
-         "t.conf: listen must be set, for example: listen smtp 192.0.2.25:25"},
-        {"\n\nlisen smtp *:25", "t.conf:3: there is no key \"lisen\"; did you mean "
-                                "\"listen\"?"},
-        {"Data-Dir /x", "t.conf:1: there is no key \"Data-Dir\"; did you mean "
-                        "\"data_dir\"?"},
-        {"mesage_size_mxa 1", "t.conf:1: there is no key \"mesage_size_mxa\"; did you "
-                              "mean \"message_size_max\"?"},
-        {"zzzzz 1",
-         "t.conf:1: there is no key \"zzzzz\"; signpost.conf(5) lists all keys"},
-        {"data_dir /a\ndata_dir /b", "t.conf:2: data_dir is set twice, first in line 1"},
-        {"address 192.0.2.1\naddress 192.0.2.1",
-         "t.conf:2: address 192.0.2.1 stands in line 1 already"},
-        {"hostname", "t.conf:1: hostname needs a value, for example: hostname "
-                     "mail.example.com"},
-        {"data_dir /my mail", "t.conf:1: data_dir takes one value; put double quotes "
-                              "around blanks"},
-        {"ns_name a.example b.example",
-         "t.conf:1: ns_name takes one value; put double quotes around blanks, or repeat "
-         "the line for several"},
-        {"data_dir \"\"", "t.conf:1: data_dir: the value is empty; leave the line out "
-                          "instead"},
-        {"data_dir \"/x", "t.conf:1: a double quote is opened and not closed in this "
-                          "line"},
-        {"data_dir \"/x\"y", "t.conf:1: double quotes must stand around a whole word"},
-        {"data_dir /x\"y\"", "t.conf:1: double quotes must stand around a whole word"},
-        {"data_dir \"\\n\"", "t.conf:1: inside double quotes a backslash may stand only "
-                             "before \" and \\"},
-        {"data_dir \x01", "t.conf:1: the line holds control characters or is not UTF-8"},
-        {"data_dir \xff", "t.conf:1: the line holds control characters or is not UTF-8"},
-        {"a b c d e f g h i", "t.conf:1: the line has too many words or is too long"},
-        {"hostname mail", "t.conf:1: hostname: \"mail\" is not a full name; write it "
-                          "with its domain, mail.example.com"},
-        {"hostname 192.0.2.1", "t.conf:1: hostname: 192.0.2.1 is an address; a host name "
-                               "such as mail.example.com is needed"},
-        {"hostname a..b", "t.conf:1: hostname: \"a..b\" is not a host name (letters, "
-                          "digits, hyphens; write names in other scripts as A-labels, "
-                          "xn--...)"},
-        {"message_size_max 1K", "t.conf:1: message_size_max: 1K is out of range, allowed "
-                                "are 65536 to 1073741824 octets; K, M or G may follow"},
-        {"message_size_max 1T",
-         "t.conf:1: message_size_max: \"1T\" is not a whole number of octets (65536 to "
-         "1073741824 octets; K, M or G may follow)"},
-        {"message_size_max 99999999999G",
-         "t.conf:1: message_size_max: \"99999999999G\" is not a whole number of octets "
-         "(65536 to 1073741824 octets; K, M or G may follow)"},
-        {"queue_retry_first 0", "t.conf:1: queue_retry_first: 0 is out of range, allowed "
-                                "are 1 to 86400 seconds; s, m, h, d or w may follow"},
-        {"hops_max 5s", "t.conf:1: hops_max: \"5s\" is not a whole number (5 to 100)"},
-        {"hops_max -5", "t.conf:1: hops_max: \"-5\" is not a whole number (5 to 100)"},
-        {"resolver_localhost true", "t.conf:1: resolver_localhost: \"true\" is neither "
-                                    "\"yes\" nor \"no\""},
-        {"log_level inf", "t.conf:1: log_level: \"inf\" is not one of: debug info warn "
-                          "error; did you mean \"info\"?"},
-        {"log_format xml", "t.conf:1: log_format: \"xml\" is not one of: text json"},
-        {"address example.com", "t.conf:1: address: \"example.com\" is not an IPv4 or "
-                                "IPv6 address"},
-        {"resolver_forward 192.0.2.53@0", "t.conf:1: resolver_forward: "
-                                          "\"192.0.2.53@0\": the port must be 1 to "
-                                          "65535"},
-        {"listen", "t.conf:1: listen needs a value, for example: listen smtp "
-                   "192.0.2.25:25"},
-        {"listen smpt *:25", "t.conf:1: listen: \"smpt\" is not a service (dns smtp "
-                             "submission submissions imap imaps); did you mean "
-                             "\"smtp\"?"},
-        {"listen smtp", "t.conf:1: listen: write a service and an address with port, "
-                        "listen smtp 192.0.2.25:25"},
-        {"listen smtp ::1:25", "t.conf:1: listen: \"::1:25\" is not ADDRESS:PORT, "
-                               "[IPV6-ADDRESS]:PORT or *:PORT"},
-    };
-
     (void)state;
-    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+    for (size_t i = 0; i < COUNT_OF(faults); i++) {
         struct err err = {0};
-        struct conf *c = parse(cases[i].in, &err);
+        struct conf *c = parse(faults[i].in, &err);
 
         if (c != NULL)
-            fail_msg("taken: %s", cases[i].in);
-        assert_string_equal(err.text, cases[i].want);
+            fail_msg("taken: %s", faults[i].in);
+        assert_string_equal(err.text, faults[i].want);
     }
 }
 
