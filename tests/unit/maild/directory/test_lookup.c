@@ -239,6 +239,7 @@ static void senders_and_domains(void **state)
 static void a_commit_is_seen_at_once(void **state)
 {
     const struct change_intent intent = {"test", "add", NOW};
+    const char *ref = "00000000000000000000000000000003";
     struct fixture *f = *state;
     struct lookup_login who;
     struct err err = {0};
@@ -249,8 +250,9 @@ static void a_commit_is_seen_at_once(void **state)
                      DOMAINDB_NONE);
     d = domaindb_open(f->dir, NULL, DOMAINDB_WRITE | DOMAINDB_SECRETS, &err);
     assert_non_null(d);
+    assert_int_equal(secret_put(d, ref, "$scrypt$n", NOW, &err), 0);
     assert_int_equal(change_begin(d, &intent, &err), 0);
-    (void)add_account(d, "new@ours.test", "00000000000000000000000000000003");
+    (void)add_account(d, "new@ours.test", ref);
     assert_int_equal(change_commit(d, &serial, &err), 0);
     domaindb_close(&d);
     assert_int_equal(lookup_login(f->l, SPAN_LIT("new@ours.test"), &who, &err),
