@@ -178,10 +178,9 @@ static int load_tls(struct edge *e, struct err *err)
 static void reload(struct edge *e, struct ipc *ch, uint64_t call)
 {
     struct err err = {0};
-    struct m_reloaded m = {
-        .status = load_tls(e, &err) == 0 ? ANSWER_YES : ANSWER_NO,
-        .text = span_str(err.text),
-    };
+    int rc = load_tls(e, &err);
+    const struct m_reloaded m = {.status = rc == 0 ? ANSWER_YES : ANSWER_NO,
+                                 .text = span_str(err.text)};
     struct buf out;
     struct wr w;
 

@@ -102,8 +102,8 @@ static void drain(struct replay *r)
 
 static const struct smtp_step *answer_rcpt(struct replay *r, const char *a)
 {
-    static const char *const words[] = {"yes",      "unknown", "not-ours",
-                                        "disabled", "quota",   "too-many",  "bad", "later"};
+    static const char *const words[] = {"yes",   "unknown",  "not-ours", "disabled",
+                                        "quota", "too-many", "bad",      "later"};
     struct envelope_rcpt t[3] = {
         {RCPT_LOCAL, 1, r->s.ask, NULL},
         {RCPT_REMOTE, 0, "far@example.net", NULL},
