@@ -25,6 +25,7 @@ need_check := lint unit system
 need_system := unit system
 need_run := build
 need_demo := system
+need_crashload := system
 NEED := $(sort $(foreach g,$(filter-out $(none),$(or $(MAKECMDGOALS),all)),$(or $(need_$(g)),build)))
 ifneq ($(NEED),)
 ifneq ($(shell tests/tools/need $(NEED) >&2 || echo missing),)
@@ -102,6 +103,15 @@ UNIT := $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))),$(TES
 unit: $(UNIT) ## unit and replay tests (T=name for one)
 	@tests/tools/run-units $(UNIT)
 
+run: all ## both daemons on loopback with a sample domain, until Ctrl-C
+	@tests/tools/run
+demo: all ## a domain from nothing to mail both ways, with real output (root)
+	@tests/system/demo
+system: all tools ## whole daemons with real peers and clients (root; T=name for some)
+	@tests/system/run $(T)
+crashload: all tools ## 5,000 messages, ten times kill -9: nothing promised is lost (root)
+	@tests/system/crashload $(ARGS)
+
 asan: ## the unit tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan unit
 
@@ -176,5 +186,5 @@ help: ## this list
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tools unit asan layers style pure tidy cppcheck manlint shellcheck lint format \
+.PHONY: all tools unit run demo system crashload asan layers style pure tidy cppcheck manlint shellcheck lint format \
 	format-check check check-fresh install uninstall clean help

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
 """A host under test: configuration, data directory, dnsd and maild as child processes.
 
-Runs inside tests/net/inside. The host is mx.ours.test on 127.53.1.25 with its name
-server ns1.ours.test on 127.53.1.1, as the test internet delegates it; every scenario
-gets a folder of its own under build/system.
+Runs inside tests/net/inside. The host is mx.ours.test and ns1.ours.test on
+127.53.1.25, as the test internet delegates it; every scenario gets a folder of its own
+under build/system.
 """
 import os
 import shutil
@@ -17,7 +17,7 @@ VARIANT = os.environ.get("VARIANT", "release")
 BIN = os.path.join(ROOT, "build", VARIANT, "bin")
 WORK = os.path.join(ROOT, "build", "system")
 
-NS = "127.53.1.1"
+NS = "127.53.1.25"
 MX = "127.53.1.25"
 # ASan makes everything several times slower, valgrind more so
 PATIENCE = float(os.environ.get("PATIENCE", "3" if VARIANT in ("asan", "tsan") else "1"))
