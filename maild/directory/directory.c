@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* maild/directory/directory.c - the role that knows accounts, addresses and passwords.
+ * AUTH is in auth.c.
  *
  * Every question becomes a struct job. It goes to the database thread (pool `db`), AUTH
  * from there to the hash threads (pool `hash`), and is answered from the loop:
@@ -15,65 +16,19 @@
  *     cost the same scrypt and get the same answer.
  *  3. A password lives in its job only and is cleansed with it. */
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include <openssl/crypto.h>
 
-#include "base/core/ipaddr.h"
 #include "base/core/mem.h"
-#include "base/crypto/pwhash.h"
-#include "base/io/pool.h"
-#include "maild/directory/authcache.h"
-#include "maild/directory/lookup.h"
-#include "maild/directory/throttle.h"
+#include "maild/directory/directory_int.h"
 #include "maild/ipc_msgs.h"
-#include "maild/roles.h"
 
 #define DB_QUEUE_MAX   4096
 #define HASH_QUEUE_MAX 256
 #define HASH_THREADS   4 /* 32 MiB each while they work */
-#define ANSWER_MAX     (40u * 1024u)
-#define LOGIN_MAX      320
-#define PASSWORD_MAX   1024
-#define NAME_MAX_TEXT  512
 
-struct directory {
-    struct role_env *env;
-    struct pool *db;
-    struct pool *hash;
-    struct lookup *lookup; /* the database thread's */
-    struct throttle *throttle;
-    struct authcache *cache;
-};
-
-/* One question on its way. */
-struct job {
-    struct directory *d;
-    enum role asker;
-    uint64_t call;
-    struct err err;
-
-    /* RCPT, SENDER, SMTP_IN_DOMAIN */
-    char name[NAME_MAX_TEXT + 1]; /* address or domain */
-    size_t name_n;
-    uint64_t login_account;
-    uint8_t status; /* of the answer */
-    struct buf targets;
-
-    /* AUTH */
-    uint8_t service;
-    struct ipaddr peer;
-    char login[LOGIN_MAX + 1];
-    size_t login_n;
-    uint8_t password[PASSWORD_MAX];
-    size_t password_n;
-    enum domaindb_result found;
-    struct lookup_login who;
-    bool is_match;
-};
-
-static struct job *job_new(struct directory *d, enum role asker, uint64_t call)
+struct job *job_new(struct directory *d, enum role asker, uint64_t call)
 {
     struct job *j = mem_new(1, sizeof *j);
 
@@ -84,16 +39,11 @@ static struct job *job_new(struct directory *d, enum role asker, uint64_t call)
     return j;
 }
 
-static void job_free(struct job *j)
+void job_free(struct job *j)
 {
     buf_free(&j->targets);
     OPENSSL_cleanse(j, sizeof *j);
     free(j);
-}
-
-static int64_t now_ms(const struct directory *d)
-{
-    return clock_mono_ms(d->env->clock);
 }
 
 static struct span job_name(const struct job *j)
@@ -101,25 +51,13 @@ static struct span job_name(const struct job *j)
     return span_of(j->name, j->name_n);
 }
 
-static struct span job_login(const struct job *j)
-{
-    return span_of(j->login, j->login_n);
-}
-
-static struct span job_password(const struct job *j)
-{
-    return span_of(j->password, j->password_n);
-}
-
-static void fault(const struct directory *d, const char *what, const struct err *err)
+void directory_fault(const struct directory *d, const char *what, const struct err *err)
 {
     log_event(d->env->log, LOG_DIRECTORY_FAULT, LOGF_S("what", what),
               LOGF_S("error", err->text));
 }
 
-/* Send `w` as the answer. A channel that is gone needs no answer; one that is full lets
- * the asker time out, which it must be able to do anyway. */
-static void answer(const struct job *j, uint16_t type, const struct wr *w)
+void job_answer(const struct job *j, uint16_t type, const struct wr *w)
 {
     struct ipc *ch = j->d->env->peer[j->asker];
 
@@ -154,7 +92,7 @@ static void answer_status(struct job *j, uint16_t type)
     default:
         abort();
     }
-    answer(j, type, &w);
+    job_answer(j, type, &w);
     buf_free(&out);
     job_free(j);
 }
@@ -172,7 +110,7 @@ static void rcpt_done(void *ctx)
     struct job *j = ctx;
 
     if (j->status == RCPT_TRY_LATER)
-        fault(j->d, "RCPT", &j->err);
+        directory_fault(j->d, "RCPT", &j->err);
     if (j->status != RCPT_OK_LOCAL && j->status != RCPT_OK_REMOTE)
         buf_reset(&j->targets);
     answer_status(j, IPC_RCPT_RESULT);
@@ -191,7 +129,7 @@ static void sender_done(void *ctx)
     struct job *j = ctx;
 
     if (j->status == ANSWER_LATER)
-        fault(j->d, "SENDER", &j->err);
+        directory_fault(j->d, "SENDER", &j->err);
     answer_status(j, IPC_SENDER_RESULT);
 }
 
@@ -211,7 +149,7 @@ static void domain_done(void *ctx)
     struct job *j = ctx;
 
     if (j->status == ANSWER_LATER)
-        fault(j->d, "SMTP_IN_DOMAIN", &j->err);
+        directory_fault(j->d, "SMTP_IN_DOMAIN", &j->err);
     answer_status(j, IPC_SMTP_IN_DOMAIN_RESULT);
 }
 
@@ -269,171 +207,13 @@ static bool on_domain(struct directory *d, enum role asker, const struct ipc_in 
     return true;
 }
 
-/* AUTH ---------------------------------------------------------------------------------- */
-
-static void auth_answer(struct job *j, enum answer status, struct span ticket)
-{
-    struct m_auth_result m = {.status = (uint8_t)status};
-    struct buf out;
-    struct wr w;
-
-    if (status == ANSWER_YES) {
-        m.account_id = (uint64_t)j->who.account.id;
-        m.login = span_str(j->who.account.address);
-        m.ticket = ticket;
-    }
-    buf_init(&out, ANSWER_MAX);
-    wr_init(&w, &out);
-    m_auth_result_encode(&m, &w);
-    answer(j, IPC_AUTH_RESULT, &w);
-    if (out.len != 0)
-        OPENSSL_cleanse(out.data, out.len);
-    buf_free(&out);
-    job_free(j);
-}
-
-static void auth_later(struct job *j)
-{
-    throttle_undo(j->d->throttle, &j->peer, job_login(j), now_ms(j->d));
-    auth_answer(j, ANSWER_LATER, (struct span){0});
-}
-
-/* Tell the mailbox role who will come with which ticket; false when it cannot be told. */
-static bool send_ticket(struct job *j, struct span ticket)
-{
-    struct ipc *ch = j->d->env->peer[ROLE_MAILBOX];
-    struct m_ticket m = {
-        .ticket = ticket,
-        .account_id = (uint64_t)j->who.account.id,
-        .login = span_str(j->who.account.address),
-    };
-    struct buf out;
-    struct wr w;
-    bool is_sent;
-
-    buf_init(&out, ANSWER_MAX);
-    wr_init(&w, &out);
-    m_ticket_encode(&m, &w);
-    is_sent = ch != NULL && !w.is_bad && ipc_send(ch, IPC_TICKET, buf_all(&out), -1) == 0;
-    buf_free(&out);
-    return is_sent;
-}
-
-static void auth_yes(struct job *j)
-{
-    struct directory *d = j->d;
-    uint8_t ticket[16] = {0};
-    struct span t = span_of(ticket, sizeof ticket);
-
-    throttle_success(d->throttle, &j->peer, job_login(j), now_ms(d));
-    rng_fill(d->env->rng, ticket, sizeof ticket);
-    if (j->service != AUTH_SUBMISSION && !send_ticket(j, t)) {
-        auth_answer(j, ANSWER_LATER, (struct span){0});
-        return;
-    }
-    log_event(d->env->log, LOG_AUTH_OK, LOGF_S("login", j->who.account.address),
-              LOGF_N("service", j->service));
-    auth_answer(j, ANSWER_YES, j->service == AUTH_SUBMISSION ? (struct span){0} : t);
-    OPENSSL_cleanse(ticket, sizeof ticket);
-}
-
-static void hash_work(void *ctx)
-{
-    struct job *j = ctx;
-
-    if (j->found != DOMAINDB_OK) {
-        pwhash_check_nobody(job_password(j));
-        return;
-    }
-    j->is_match = pwhash_check(job_password(j), j->who.hash) == PWHASH_MATCH;
-}
-
-static void hash_done(void *ctx)
-{
-    struct job *j = ctx;
-    struct directory *d = j->d;
-    char peer[IPADDR_TEXT] = "";
-
-    if (j->is_match && j->who.account.is_enabled) {
-        authcache_put(d->cache, span_str(j->who.account.secret_ref), job_password(j),
-                      now_ms(d));
-        auth_yes(j);
-        return;
-    }
-    if (j->peer.family != 0)
-        ipaddr_print(&j->peer, peer);
-    log_event(d->env->log, LOG_AUTH_REFUSED, LOGF_B("login", job_login(j)),
-              LOGF_S("peer", peer),
-              LOGF_S("why", j->found != DOMAINDB_OK ? "no such account"
-                            : j->is_match           ? "account is switched off"
-                                                    : "wrong password"));
-    auth_answer(j, ANSWER_NO, (struct span){0});
-}
-
-static void login_work(void *ctx)
-{
-    struct job *j = ctx;
-
-    j->found = lookup_login(j->d->lookup, job_login(j), &j->who, &j->err);
-}
-
-static void login_done(void *ctx)
-{
-    struct job *j = ctx;
-    struct directory *d = j->d;
-
-    if (j->found == DOMAINDB_FAULT) {
-        fault(d, "AUTH", &j->err);
-        auth_later(j);
-        return;
-    }
-    if (j->found == DOMAINDB_OK && j->who.account.is_enabled &&
-        authcache_has(d->cache, span_str(j->who.account.secret_ref), job_password(j),
-                      now_ms(d))) {
-        auth_yes(j);
-        return;
-    }
-    if (pool_run(d->hash, hash_work, hash_done, j) != 0)
-        auth_later(j);
-}
-
-static bool on_auth(struct directory *d, enum role asker, const struct ipc_in *in)
-{
-    struct m_auth m;
-    struct job *j;
-
-    if (!m_auth_decode(in->payload, &m))
-        return false;
-    j = job_new(d, asker, in->call);
-    j->service = m.service;
-    if (!ipaddr_parse(m.peer, &j->peer))
-        j->peer = (struct ipaddr){0};
-    if (!span_copy(m.login, j->login, sizeof j->login) ||
-        m.password.n > sizeof j->password)
-        abort(); /* the decoder has bounded them */
-    j->login_n = m.login.n;
-    if (m.password.n != 0)
-        memcpy(j->password, m.password.p, m.password.n);
-    j->password_n = m.password.n;
-
-    if (throttle_take(d->throttle, &j->peer, job_login(j), now_ms(d)) != THROTTLE_OK) {
-        log_event(d->env->log, LOG_AUTH_THROTTLED, LOGF_B("login", job_login(j)),
-                  LOGF_B("peer", m.peer));
-        auth_answer(j, ANSWER_LATER, (struct span){0});
-        return true;
-    }
-    if (pool_run(d->db, login_work, login_done, j) != 0)
-        auth_later(j);
-    return true;
-}
-
 /* Channels ------------------------------------------------------------------------------ */
 
 static const struct question {
     uint16_t type;
     bool (*ask)(struct directory *d, enum role asker, const struct ipc_in *in);
 } questions[] = {
-    {IPC_AUTH, on_auth},
+    {IPC_AUTH, directory_on_auth},
     {IPC_RCPT, on_rcpt},
     {IPC_SENDER, on_sender},
     {IPC_SMTP_IN_DOMAIN, on_domain},

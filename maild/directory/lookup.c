@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: ISC */
+/* maild/directory/lookup.c - questions to the domain database.
+ *
+ * Whose an address is comes first (one indexed look-up of the domain), what it means after
+ * that: zones/alias.h expands our own addresses, foreign ones go out as they came in. A
+ * fault closes the connection, so that the next question starts with a fresh one. */
 #include "maild/directory/lookup.h"
 
 #include <errno.h>

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: ISC */
+/* maild/directory/auth.c - is this the password of this login? The path of one question
+ * and its invariants are drawn in directory.c. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "base/crypto/pwhash.h"
+#include "maild/directory/directory_int.h"
+#include "maild/ipc_msgs.h"
+
+static int64_t now_ms(const struct directory *d)
+{
+    return clock_mono_ms(d->env->clock);
+}
+
+static struct span job_login(const struct job *j)
+{
+    return span_of(j->login, j->login_n);
+}
+
+static struct span job_password(const struct job *j)
+{
+    return span_of(j->password, j->password_n);
+}
+
+static void auth_answer(struct job *j, enum answer status, struct span ticket)
+{
+    struct m_auth_result m = {.status = (uint8_t)status};
+    struct buf out;
+    struct wr w;
+
+    if (status == ANSWER_YES) {
+        m.account_id = (uint64_t)j->who.account.id;
+        m.login = span_str(j->who.account.address);
+        m.ticket = ticket;
+    }
+    buf_init(&out, ANSWER_MAX);
+    wr_init(&w, &out);
+    m_auth_result_encode(&m, &w);
+    job_answer(j, IPC_AUTH_RESULT, &w);
+    if (out.len != 0)
+        OPENSSL_cleanse(out.data, out.len);
+    buf_free(&out);
+    job_free(j);
+}
+
+static void auth_later(struct job *j)
+{
+    throttle_undo(j->d->throttle, &j->peer, job_login(j), now_ms(j->d));
+    auth_answer(j, ANSWER_LATER, (struct span){0});
+}
+
+/* Tell the mailbox role who will come with which ticket; false when it cannot be told. */
+static bool send_ticket(struct job *j, struct span ticket)
+{
+    struct ipc *ch = j->d->env->peer[ROLE_MAILBOX];
+    struct m_ticket m = {
+        .ticket = ticket,
+        .account_id = (uint64_t)j->who.account.id,
+        .login = span_str(j->who.account.address),
+    };
+    struct buf out;
+    struct wr w;
+    bool is_sent;
+
+    buf_init(&out, ANSWER_MAX);
+    wr_init(&w, &out);
+    m_ticket_encode(&m, &w);
+    is_sent = ch != NULL && !w.is_bad && ipc_send(ch, IPC_TICKET, buf_all(&out), -1) == 0;
+    buf_free(&out);
+    return is_sent;
+}
+
+static void auth_yes(struct job *j)
+{
+    struct directory *d = j->d;
+    uint8_t ticket[16] = {0};
+    struct span t = span_of(ticket, sizeof ticket);
+
+    throttle_success(d->throttle, &j->peer, job_login(j), now_ms(d));
+    rng_fill(d->env->rng, ticket, sizeof ticket);
+    if (j->service != AUTH_SUBMISSION && !send_ticket(j, t)) {
+        auth_answer(j, ANSWER_LATER, (struct span){0});
+        return;
+    }
+    log_event(d->env->log, LOG_AUTH_OK, LOGF_S("login", j->who.account.address),
+              LOGF_N("service", j->service));
+    auth_answer(j, ANSWER_YES, j->service == AUTH_SUBMISSION ? (struct span){0} : t);
+    OPENSSL_cleanse(ticket, sizeof ticket);
+}
+
+static void hash_work(void *ctx)
+{
+    struct job *j = ctx;
+
+    if (j->found != DOMAINDB_OK) {
+        pwhash_check_nobody(job_password(j));
+        return;
+    }
+    j->is_match = pwhash_check(job_password(j), j->who.hash) == PWHASH_MATCH;
+}
+
+static void hash_done(void *ctx)
+{
+    struct job *j = ctx;
+    struct directory *d = j->d;
+    char peer[IPADDR_TEXT] = "";
+
+    if (j->is_match && j->who.account.is_enabled) {
+        authcache_put(d->cache, span_str(j->who.account.secret_ref), job_password(j),
+                      now_ms(d));
+        auth_yes(j);
+        return;
+    }
+    if (j->peer.family != 0)
+        ipaddr_print(&j->peer, peer);
+    log_event(d->env->log, LOG_AUTH_REFUSED, LOGF_B("login", job_login(j)),
+              LOGF_S("peer", peer),
+              LOGF_S("why", j->found != DOMAINDB_OK ? "no such account"
+                            : j->is_match           ? "account is switched off"
+                                                    : "wrong password"));
+    auth_answer(j, ANSWER_NO, (struct span){0});
+}
+
+static void login_work(void *ctx)
+{
+    struct job *j = ctx;
+
+    j->found = lookup_login(j->d->lookup, job_login(j), &j->who, &j->err);
+}
+
+static void login_done(void *ctx)
+{
+    struct job *j = ctx;
+    struct directory *d = j->d;
+
+    if (j->found == DOMAINDB_FAULT) {
+        directory_fault(d, "AUTH", &j->err);
+        auth_later(j);
+        return;
+    }
+    if (j->found == DOMAINDB_OK && j->who.account.is_enabled &&
+        authcache_has(d->cache, span_str(j->who.account.secret_ref), job_password(j),
+                      now_ms(d))) {
+        auth_yes(j);
+        return;
+    }
+    if (pool_run(d->hash, hash_work, hash_done, j) != 0)
+        auth_later(j);
+}
+
+bool directory_on_auth(struct directory *d, enum role asker, const struct ipc_in *in)
+{
+    struct m_auth m;
+    struct job *j;
+
+    if (!m_auth_decode(in->payload, &m))
+        return false;
+    j = job_new(d, asker, in->call);
+    j->service = m.service;
+    if (!ipaddr_parse(m.peer, &j->peer))
+        j->peer = (struct ipaddr){0};
+    if (!span_copy(m.login, j->login, sizeof j->login) ||
+        m.password.n > sizeof j->password)
+        abort(); /* the decoder has bounded them */
+    j->login_n = m.login.n;
+    if (m.password.n != 0)
+        memcpy(j->password, m.password.p, m.password.n);
+    j->password_n = m.password.n;
+
+    if (throttle_take(d->throttle, &j->peer, job_login(j), now_ms(d)) != THROTTLE_OK) {
+        log_event(d->env->log, LOG_AUTH_THROTTLED, LOGF_B("login", job_login(j)),
+                  LOGF_B("peer", m.peer));
+        auth_answer(j, ANSWER_LATER, (struct span){0});
+        return true;
+    }
+    if (pool_run(d->db, login_work, login_done, j) != 0)
+        auth_later(j);
+    return true;
+}
