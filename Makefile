@@ -149,7 +149,11 @@ manlint: ## manual pages
 shellcheck: ## shell scripts
 	@$(if $(SCRIPTS),shellcheck $(SCRIPTS))
 	@echo "shellcheck: $(words $(SCRIPTS)) scripts"
-lint: layers style pure tidy cppcheck manlint shellcheck ## all static checks
+docs: $(B)/tools/docgen ## put the generated tables into the pages
+	@tests/tools/gen-docs
+docs-check: $(B)/tools/docgen ## fail when a generated table is stale
+	@tests/tools/gen-docs --check
+lint: layers style pure docs-check tidy cppcheck manlint shellcheck ## all static checks
 
 format: ## clang-format everything
 	@clang-format -i $(ALLSRC)

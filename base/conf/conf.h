@@ -83,7 +83,8 @@ struct conf_key {
     const char *fallback; /* default as text, "" for "not set"; NULL: must be set. A path
                              that begins with "%D/" stands below data_dir */
     bool is_repeatable;
-    bool is_reloadable;  /* else a restart is needed */
+    bool is_reloadable;  /* the file it names is read anew on SIGHUP; any other change
+                             of the configuration needs a restart */
     const char *example; /* a line's value, for messages and the manual page */
     const char *help;
 };
