@@ -124,6 +124,15 @@ static void test_levels_and_dead_sinks(void **state)
     log_event(&s.log, LOG_PROCESS_FAULT, LOGF_S("v", NULL));
 }
 
+static void test_event_names_are_unique(void **state)
+{
+    (void)state;
+    for (int i = 0; i < LOG_EVENT_COUNT; i++)
+        for (int j = 0; j < i; j++)
+            assert_string_not_equal(log_event_info((enum log_event_id)i)->name,
+                                    log_event_info((enum log_event_id)j)->name);
+}
+
 static void test_dates(void **state)
 {
     static const struct {
@@ -193,6 +202,7 @@ int main(void)
         cmocka_unit_test(test_values_cannot_forge_a_line),
         cmocka_unit_test(test_long_values_and_lines_are_cut),
         cmocka_unit_test(test_levels_and_dead_sinks),
+        cmocka_unit_test(test_event_names_are_unique),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_rfc3629_utf8),
     };
