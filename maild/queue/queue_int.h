@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: ISC */
+/* maild/queue/queue_int.h - the state of the queue role and what its files call of each other.
+ *
+ * Why:       one role, one struct; each file is one stage of a message's way.
+ * Threads:   the loop's. Jobs get copies or things that nobody else touches meanwhile.
+ *
+ *     accept.c   ACCEPT, BODY_OPEN --> prepared, signed, in the journal --> 250
+ *     spool.c    blob written; checkpoints; messages leave memory or the world
+ *     deliver.c  due recipients --> DELIVER, RELAY --> results
+ *     report.c   failed recipients --> a bounce --> accept.c
+ *     recover.c  the start: queue.db, journal, blobs --> messages
+ *     control.c  the control socket
+ *     queue.c    start, stop, channels, the tick once a second */
+#ifndef MAILD_QUEUE_QUEUE_INT_H
+#define MAILD_QUEUE_QUEUE_INT_H
+
+#include "base/core/map.h"
+#include "base/io/control.h"
+#include "base/io/pool.h"
+#include "maild/ipc_msgs.h"
+#include "maild/queue/history.h"
+#include "maild/queue/qdb.h"
+#include "maild/queue/qmsg.h"
+#include "maild/queue/schedule.h"
+#include "maild/roles.h"
+#include "maild/store/blob.h"
+#include "maild/store/journal.h"
+
+#define QUEUE_MESSAGES_MAX 100000u /* in memory, ceiling of the map */
+#define QUEUE_WINDOW       10000u  /* loaded from the database up to here */
+#define QUEUE_SPILL        20000u  /* beyond, new outbound mail waits in the database */
+
+/* Deliveries under way (deliver.c). */
+struct deliveries {
+    struct list local_tasks; /* struct task.link */
+    struct list flying;      /* tasks whose answer is awaited */
+    unsigned local_active;
+    struct map *dests;       /* domain --> struct dest */
+    struct list ready_dests; /* with tasks and room for one more session */
+    unsigned remote_active;
+};
+
+/* Checkpoint under way (spool.c). */
+struct checkpoint {
+    enum {
+        CP_IDLE,
+        CP_MARKING, /* a new journal segment is begun */
+        CP_BLOBS,   /* message files below the mark: written, then synced */
+        CP_ROWS,    /* unfinished messages into queue.db */
+        CP_SETTLE,  /* mailbox makes its links durable */
+    } state;
+    uint64_t mark;
+    struct msgid *ids; /* of the blobs to sync */
+    size_t n, at;
+    size_t waiting;      /* files below the mark that are still to be written */
+    uint32_t generation; /* marks their messages */
+    bool is_syncing;     /* a job runs on ids[at ...] */
+    struct err error;    /* of that job */
+    bool has_failed;
+    int64_t next_ms; /* not before */
+    uint64_t n_done; /* checkpoints since the start, for tests */
+};
+
+struct queue {
+    struct role_env *env;
+    const struct log *log;
+    const struct fsops *fs;
+    const char *hostname;
+    struct schedule_config schedule;
+    int64_t started_s;
+
+    struct journal *journal;
+    struct blob_store *blobs;
+    struct qdb *db;
+    struct history *history;
+    struct control *control;
+    struct pool *work_pool; /* preparing, large bodies */
+    struct pool *blob_pool; /* one thread: message files are written in order */
+    struct pool *sync_pool; /* one thread: checkpoints */
+    struct loop_timer *tick;
+
+    struct map *messages; /* id --> struct qmsg */
+    struct map *unsynced; /* ids of message files that no checkpoint has synced yet */
+    struct list all;      /* struct qmsg.link, oldest first */
+    struct list acceptances; /* under way (accept.c) */
+    struct list reports;     /* under way (report.c) */
+    size_t accepting, accepting_octets;
+
+    struct list blob_wait; /* struct qmsg.wait: accepted, file to be written */
+    bool is_blob_running;
+    bool is_disk_full;
+    bool is_stopping;
+    struct checkpoint cp;
+    uint32_t settles;   /* SETTLE messages sent */
+    uint32_t unsettled; /* messages or recipients that wait for one */
+
+    struct deliveries out;
+    bool is_loading;
+    int64_t next_due_s; /* of messages in queue.db */
+    int64_t next_expire_s;
+
+    struct {
+        uint64_t accepted, refused, delivered, relayed, deferred, failed, bounced;
+    } count;
+};
+
+int64_t queue_now(const struct queue *q); /* wall clock, seconds */
+
+/* queue.c: start with another table of file calls, for tests */
+void *queue_start_with(struct role_env *env, const struct fsops *fs, struct err *err);
+void queue_event(struct queue *q, const struct qmsg *m, size_t number, const char *event,
+                 struct span host, struct span text);
+/* Put the recipient's state into the journal; survives a kill from then on. */
+void queue_note_result(struct queue *q, const struct qmsg *m, const size_t *numbers,
+                       size_t n);
+struct qmsg *queue_find(const struct queue *q, const struct msgid *id);
+
+/* accept.c */
+void accept_message(struct queue *q, struct ipc *ch, const struct ipc_in *in);
+/* At the stop: what is under way is forgotten; nobody was promised anything. */
+void accept_free(struct queue *q);
+void accept_body_open(struct queue *q, struct ipc *ch, const struct ipc_in *in);
+/* A message of our own. `message` and `reported` (jrec.h) are copied; fn is told once. */
+typedef void (*accept_own_fn)(void *ctx, bool is_accepted);
+void accept_own(struct queue *q, const struct envelope *e, struct span message,
+                struct span reported, accept_own_fn fn, void *ctx);
+
+/* spool.c */
+/* The message is ours now: in the journal or in the database. */
+void spool_take(struct queue *q, struct qmsg *m);
+void spool_write(struct queue *q); /* start writing what waits, if nothing runs */
+void spool_remove_blob(struct queue *q, const struct msgid *id);
+/* Nothing is under way for it: report, deliver, put away or finish. `m` may be gone. */
+void spool_after(struct queue *q, struct qmsg *m);
+void spool_tick(struct queue *q);
+void spool_checkpoint(struct queue *q); /* begin one if none runs */
+void spool_load(struct queue *q);       /* from the database what is due */
+
+/* deliver.c */
+void deliver_init(struct queue *q);
+void deliver_free(struct queue *q);
+/* Make tasks for all recipients that are due. True when there were any. */
+bool deliver_due(struct queue *q, struct qmsg *m);
+void deliver_dispatch(struct queue *q);
+/* Look at all destinations again; with `do_forgive`, forget which did not answer lately. */
+void deliver_wake(struct queue *q, bool do_forgive);
+
+/* report.c: true when a report is being made (or was not wanted and states have changed). */
+bool report_begin(struct queue *q, struct qmsg *m);
+void report_free(struct queue *q);
+
+/* recover.c */
+MUST_USE int recover(struct queue *q, bool is_db_new, struct err *err);
+
+/* control.c */
+MUST_USE int control_begin(struct queue *q, struct err *err);
+
+#endif
