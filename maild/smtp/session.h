@@ -10,8 +10,9 @@
  *
  * The driver's part, in a loop: give the octets that wait to smtp_session_step(); drop
  * step.used of them; append step.body to the message; send smtp_session_output(); do
- * step.act. An ask is answered by the function of its name, which returns the next step. A step belongs to the
- * session and is good until the next call.
+ * step.act. An ask is answered by the function of its name, which returns the next step. A
+ * step belongs to the session and is good until the next call.
+ *
  * While an answer is due the machine takes no input: half-duplex inside, although clients
  * may pipeline (RFC 2920), as what they sent early simply waits. */
 #ifndef MAILD_SMTP_SESSION_H

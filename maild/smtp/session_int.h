@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 /* maild/smtp/session_int.h - what the files of the session machine share:
- * session.c (phases, waiting, answers), session_cmd.c (one function a verb),
- * session_msg.c (the message: octets, header checks, acceptance). */
+ * session.c (phases, replies, time), session_answer.c (what other roles answer),
+ * session_cmd.c (one function a verb), session_msg.c (the message: octets, header checks). */
 #ifndef MAILD_SMTP_SESSION_INT_H
 #define MAILD_SMTP_SESSION_INT_H
 
 #include "base/core/attr.h"
 #include "maild/smtp/session.h"
 
+/* First thing in every call: a new step, and the reset that the call before left due. */
+void session_begin(struct smtp_session *s);
+/* The idle time begins anew. */
+void session_touch(struct smtp_session *s, int64_t now_ms);
 /* Answer with a fixed reply; 5xx counts as an error. */
 void session_say(struct smtp_session *s, enum smtp_reply_id id);
 /* The same with a code and text of one's own (the text begins with its status code). */
