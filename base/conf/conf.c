@@ -9,6 +9,7 @@
 #include "base/conf/conf.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,12 @@ struct slot {
 struct conf {
     struct slot *slots; /* conf_schema_count of them */
 };
+
+static NO_RETURN void bug(const char *what)
+{
+    (void)fprintf(stderr, "bug: %s\n", what);
+    abort();
+}
 
 void conf_free(struct conf **c)
 {
@@ -139,7 +146,7 @@ static void add_default(struct conf *c, size_t row)
     } else {
         buf_init(&text, VALUE_MAX);
         if (value_check(k, &k->fallback, 1, &text, &number, &err) == -1)
-            assert(!"a default of base/conf/schema.c is not valid");
+            bug("a default of base/conf/schema.c is not valid");
         add_value(s, buf_cstr(&text), number, 0);
         buf_free(&text);
     }
@@ -216,8 +223,7 @@ static size_t row_of(const char *key)
     for (size_t i = 0; i < conf_schema_count; i++)
         if (strcmp(conf_schema[i].key, key) == 0)
             return i;
-    assert(!"a key that base/conf/schema.c does not have");
-    abort();
+    bug("a key that base/conf/schema.c does not have");
 }
 
 static const struct value *only_value(const struct conf *c, const char *key)

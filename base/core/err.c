@@ -20,6 +20,7 @@ static size_t put(struct err *err, size_t at, const char *s)
     return (size_t)n >= sizeof err->text - at ? sizeof err->text - 1 : at + (size_t)n;
 }
 
+PRINTF_LIKE(2, 0)
 static size_t format(struct err *err, const char *fmt, va_list ap)
 {
     int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
