@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <unbound.h>
@@ -100,50 +101,73 @@ static int put_file(struct buf *b, const struct resolver_config *cfg, struct err
     return 0;
 }
 
-static int write_all(const char *path, struct span s, struct err *err)
+static int write_all(int fd, const char *path, struct span s, struct err *err)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    int rc = 0;
-
-    if (fd == -1)
-        return err_sys(err, "write %s", path);
     while (s.n > 0) {
         ssize_t n = write(fd, s.p, s.n);
 
-        if (n == -1) {
-            rc = err_sys(err, "write %s", path);
-            break;
-        }
+        if (n == -1)
+            return err_sys(err, "write %s", path);
         s = span_drop(s, (size_t)n);
     }
-    if (close(fd) == -1 && rc == 0)
-        rc = err_sys(err, "write %s", path);
+    return 0;
+}
+
+/* For a program without a folder of its own: the text in memory, by the name it has there. */
+static int configure_from_memory(struct ub_ctx *ub, struct span text, struct err *err)
+{
+    char path[64];
+    int fd = memfd_create("resolver.conf", MFD_CLOEXEC);
+    int rc = -1;
+
+    if (fd == -1)
+        return err_sys(err, "resolver: memory file");
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (write_all(fd, path, text, err) == 0) {
+        rc = ub_ctx_config(ub, path);
+        if (rc != 0)
+            rc = err_set(err, "resolver: %s", ub_strerror(rc));
+    }
+    (void)close(fd);
     return rc;
 }
 
 /* libunbound reads the file at once, so a second program in the same folder may replace it. */
+static int configure_from_file(struct ub_ctx *ub, const char *dir, struct span text,
+                               struct err *err)
+{
+    char path[1024], tmp[1100];
+    int fd, rc = -1;
+
+    if ((size_t)snprintf(path, sizeof(path), "%s/resolver.conf", dir) >= sizeof(path))
+        return err_set(err, "%s: path too long", dir);
+    (void)snprintf(tmp, sizeof(tmp), "%s.%ld", path, (long)getpid());
+    fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd == -1)
+        return err_sys(err, "write %s", tmp);
+    if (write_all(fd, tmp, text, err) == 0) {
+        rc = ub_ctx_config(ub, tmp);
+        if (rc != 0)
+            rc = err_set(err, "resolver: %s: %s", path, ub_strerror(rc));
+    }
+    (void)close(fd);
+    if (rename(tmp, path) == -1 && rc == 0)
+        rc = err_sys(err, "write %s", path);
+    return rc;
+}
+
 static int configure(struct ub_ctx *ub, const struct resolver_config *cfg,
                      struct err *err)
 {
     struct buf text;
-    char path[1024], tmp[1100];
-    int rc = -1;
+    int rc;
 
     buf_init(&text, FILE_MAX);
-    if ((size_t)snprintf(path, sizeof(path), "%s/resolver.conf", cfg->state_dir) >=
-        sizeof(path)) {
-        (void)err_set(err, "%s: path too long", cfg->state_dir);
-        goto out;
-    }
-    (void)snprintf(tmp, sizeof(tmp), "%s.%ld", path, (long)getpid());
-    if (put_file(&text, cfg, err) == -1 || write_all(tmp, buf_all(&text), err) == -1)
-        goto out;
-    rc = ub_ctx_config(ub, tmp);
-    if (rc != 0)
-        rc = err_set(err, "resolver: %s: %s", path, ub_strerror(rc));
-    if (rename(tmp, path) == -1 && rc == 0)
-        rc = err_sys(err, "write %s", path);
-out:
+    rc = put_file(&text, cfg, err);
+    if (rc == 0 && cfg->state_dir != NULL)
+        rc = configure_from_file(ub, cfg->state_dir, buf_all(&text), err);
+    else if (rc == 0)
+        rc = configure_from_memory(ub, buf_all(&text), err);
     buf_free(&text);
     return rc;
 }

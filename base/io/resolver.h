@@ -21,7 +21,7 @@
 #define RESOLVER_ANSWERS_MAX 64
 
 struct resolver_config {
-    const char *state_dir;    /* where the generated file goes */
+    const char *state_dir;    /* where the generated file goes; NULL: kept in memory */
     const char *root_hints;   /* file, or NULL for the built-in */
     const char *trust_anchor; /* file, or NULL for none (no validation) */
     const char *const
