@@ -16,7 +16,7 @@ struct question {
     uint16_t type;
     struct span rdata;
     const char *name; /* owner as text */
-    char mnemonic[RRTYPE_TEXT];
+    const char *mnemonic;
     struct err *err;
 };
 
@@ -223,11 +223,11 @@ enum domaindb_result generate_check_record(const struct zone *zone,
         .z = zone, .type = record->type, .name = record->owner, .err = err};
     enum dname_result parsed = dname_parse(span_str(record->owner), NULL, &q.owner);
     enum domaindb_result rc = DOMAINDB_REFUSED;
-    char apex[DNAME_TEXT];
+    char apex[DNAME_TEXT], type[RRTYPE_TEXT];
     struct buf wire;
 
     buf_init(&wire, RDATA_MAX);
-    (void)rrtype_print(record->type, q.mnemonic);
+    q.mnemonic = rrtype_print(record->type, type);
     if (parsed != DNAME_OK) {
         (void)err_set(err, "\"%s\": %s", record->owner, dname_result_text(parsed));
     } else if (!dname_in(dname_span(&q.owner), zone_apex(zone))) {

@@ -287,10 +287,10 @@ static void check_cname(struct lint *l, const struct rrset *s, const char *owner
 
 static void check_ttl_and_size(struct lint *l, const struct rrset *s, const char *owner)
 {
-    char type[RRTYPE_TEXT];
+    char room[RRTYPE_TEXT];
+    const char *type = rrtype_print(s->type, room);
     size_t octets = 0;
 
-    (void)rrtype_print(s->type, type);
     if (s->ttl_s == 0)
         lint_report(l, LINT_TTL_ZERO, "%s %s has a TTL of 0", owner, type);
     if (s->ttl_s > TTL_LONGEST)

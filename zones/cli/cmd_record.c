@@ -281,12 +281,12 @@ static void match_one(void *ctx, const struct record_row *row)
 static enum cli_exit find_match(struct cli *c, const struct domain_row *domain,
                                 struct match *m)
 {
-    char type[RRTYPE_TEXT];
+    char room[RRTYPE_TEXT];
+    const char *type = rrtype_print(m->wanted->type, room);
     struct err err = {0};
 
     if (record_each(c->db, domain->id, match_one, m, &err) == -1)
         return cli_say(CLI_FAULT, "%s", err.text);
-    (void)rrtype_print(m->wanted->type, type);
     if (m->n == 0)
         return cli_say(CLI_NO,
                        "%s has no such custom %s record; see: signpost record list "

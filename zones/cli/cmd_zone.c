@@ -42,14 +42,14 @@ static enum cli_exit load(struct cli *c, const char *name, struct domain_row *ro
 
 /* Owner, type and rdata as text; rdata is the caller's to free. */
 static char *rr_text(const struct rrset *set, const struct rr *r, char owner[DNAME_TEXT],
-                     char type[RRTYPE_TEXT])
+                     const char **type, char room[RRTYPE_TEXT])
 {
     struct buf text;
     char *out = NULL;
 
     buf_init(&text, 4 * RDATA_MAX);
     (void)dname_print_bare(set->owner, owner);
-    (void)rrtype_print(set->type, type);
+    *type = rrtype_print(set->type, room);
     if (r != NULL && rdata_print(set->type, r->rdata, &text) == 0)
         out = span_dup(buf_all(&text));
     buf_free(&text);
@@ -66,11 +66,12 @@ static const struct column show_columns[] = {
 
 static void show_set(struct table *t, const struct rrset *set)
 {
-    char owner[DNAME_TEXT], type[RRTYPE_TEXT], ttl[16];
+    char owner[DNAME_TEXT], room[RRTYPE_TEXT], ttl[16];
+    const char *type;
 
     (void)snprintf(ttl, sizeof(ttl), "%u", (unsigned)set->ttl_s);
     for (size_t i = 0; i < set->n; i++) {
-        char *rdata = rr_text(set, &set->rr[i], owner, type);
+        char *rdata = rr_text(set, &set->rr[i], owner, &type, room);
         const char *const values[] = {owner, ttl, type, set->rr[i].rule, rdata};
 
         table_row(t, values);
@@ -282,8 +283,9 @@ static void diff_one(void *ctx, enum zone_change what, const struct rrset *set,
 {
     static const char *const signs[] = {
         [ZONE_REMOVED] = "-", [ZONE_APPEARED] = "+", [ZONE_TTL] = "~"};
-    char owner[DNAME_TEXT], type[RRTYPE_TEXT], ttl[16];
-    char *rdata = rr_text(set, r, owner, type);
+    char owner[DNAME_TEXT], room[RRTYPE_TEXT], ttl[16];
+    const char *type;
+    char *rdata = rr_text(set, r, owner, &type, room);
 
     (void)snprintf(ttl, sizeof(ttl), "%u", (unsigned)set->ttl_s);
     const char *const values[] = {signs[what], owner, ttl, type, rdata};
@@ -392,8 +394,9 @@ static const struct column why_columns[] = {
 static void why_one(struct cli *c, const struct rrset *set, const struct rr *r)
 {
     const struct generate_rule_info *info = generate_rule_find(r->rule);
-    char owner[DNAME_TEXT], type[RRTYPE_TEXT];
-    char *rdata = rr_text(set, r, owner, type);
+    char owner[DNAME_TEXT], room[RRTYPE_TEXT];
+    const char *type;
+    char *rdata = rr_text(set, r, owner, &type, room);
     const char *const values[] = {r->rule,
                                   owner,
                                   type,
