@@ -22,6 +22,7 @@
 #include "base/core/mem.h"
 #include "maild/edge/smtp_driver_int.h"
 
+#define FLOOD_MS  100
 #define FINISH_MS 5000 /* to send the last words */
 
 static const struct conn_limits conn_limits = {
@@ -121,9 +122,12 @@ static void rearm(struct driver *d)
         loop_timer_set(d->timer, left > 0 ? left : 0);
 }
 
+/* Who floods us does not read what we say: he gets no time for it. */
 static void close_now(struct driver *d)
 {
-    conn_finish(&d->conn, FINISH_MS);
+    bool is_flood = conn_input(d->conn).n > conn_limits.in_max / 2;
+
+    conn_finish(&d->conn, is_flood ? FLOOD_MS : FINISH_MS);
     driver_free(d);
 }
 
