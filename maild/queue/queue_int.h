@@ -79,9 +79,9 @@ struct queue {
     struct pool *sync_pool; /* one thread: checkpoints */
     struct loop_timer *tick;
 
-    struct map *messages; /* id --> struct qmsg */
-    struct map *unsynced; /* ids of message files that no checkpoint has synced yet */
-    struct list all;      /* struct qmsg.link, oldest first */
+    struct map *messages;    /* id --> struct qmsg */
+    struct map *unsynced;    /* ids of message files that no checkpoint has synced yet */
+    struct list all;         /* struct qmsg.link, oldest first */
     struct list acceptances; /* under way (accept.c) */
     struct list reports;     /* under way (report.c) */
     size_t accepting, accepting_octets;
