@@ -8,7 +8,8 @@
  *
  *     SIGTERM, SIGINT   edge gets STOP and says goodbye to its clients (at most STOP_MS),
  *                       then the loop ends and the steps are undone. A second one: at once
- *     SIGHUP            the log file is opened anew, edge gets RELOAD for its certificates */
+ *     SIGHUP            the log keys of the configuration are read and the log is opened
+ *                       anew, edge gets RELOAD for its certificates */
 #include "maild/parent.h"
 
 #include <errno.h>
@@ -136,9 +137,9 @@ static void lock_end(struct parent *p)
 
 /* Log ----------------------------------------------------------------------------------- */
 
-static int log_file_open(const struct parent *p, struct err *err)
+static int log_file_open(const struct conf *c, struct err *err)
 {
-    const char *path = conf_text(p->o->conf, "log_file");
+    const char *path = conf_text(c, "log_file");
     int fd;
 
     if (path == NULL || *path == '\0')
@@ -150,24 +151,28 @@ static int log_file_open(const struct parent *p, struct err *err)
     return fd;
 }
 
+/* Format and level of every role's log. */
+static void log_tune(struct parent *p, const struct conf *c)
+{
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    bool is_json = strcmp(conf_text(c, "log_format"), "json") == 0;
+
+    for (int r = 0; r < ROLE_COUNT; r++) {
+        p->logs[r].format = is_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+        for (unsigned i = 0; i < COUNT_OF(levels); i++)
+            if (strcmp(conf_text(c, "log_level"), levels[i]) == 0)
+                p->logs[r].least = (enum log_level)i;
+    }
+}
+
 static int log_begin(struct parent *p, struct err *err)
 {
-    const char *format = conf_text(p->o->conf, "log_format");
-    const char *level = conf_text(p->o->conf, "log_level");
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
-
-    p->log_fd = log_file_open(p, err);
+    p->log_fd = log_file_open(p->o->conf, err);
     if (p->log_fd == -1)
         return -1;
-    for (int r = 0; r < ROLE_COUNT; r++) {
-        struct log *l = &p->logs[r];
-
-        log_init(l, p->log_fd, role_name((enum role)r), clock_system());
-        l->format = strcmp(format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
-        for (unsigned i = 0; i < COUNT_OF(levels); i++)
-            if (strcmp(level, levels[i]) == 0)
-                l->least = (enum log_level)i;
-    }
+    for (int r = 0; r < ROLE_COUNT; r++)
+        log_init(&p->logs[r], p->log_fd, role_name((enum role)r), clock_system());
+    log_tune(p, p->o->conf);
     return 0;
 }
 
@@ -230,18 +235,26 @@ static void on_reloaded(void *ctx, const struct ipc_in *in)
         log_event(&p->logs[ROLE_PARENT], LOG_RELOAD, LOGF_S("what", "certificates"));
 }
 
-/* The descriptor's number stays, so every copy of the struct log writes to the new file. */
-static void reopen_log(struct parent *p)
+/* Read the configuration for what a reload may change (the log keys; roles keep the rest
+ * as it was at start) and open the log anew. The descriptor's number stays, so every copy
+ * of the struct log writes to the new file. */
+static void reload_log(struct parent *p)
 {
     struct err err = {0};
-    int fd = log_file_open(p, &err);
+    struct conf *c = conf_load(p->o->conf_path, &err);
+    int fd = c == NULL ? -1 : log_file_open(c, &err);
 
-    if (fd == -1 || dup3(fd, p->log_fd, O_CLOEXEC) == -1)
+    if (fd != -1 && dup3(fd, p->log_fd, O_CLOEXEC) == -1)
+        (void)err_sys(&err, "log_file");
+    else if (fd != -1)
+        log_tune(p, c);
+    if (err.text[0] != '\0')
         log_event(&p->logs[ROLE_PARENT], LOG_RELOAD_FAILED, LOGF_S("error", err.text));
     else
         log_event(&p->logs[ROLE_PARENT], LOG_RELOAD, LOGF_S("what", "log"));
     if (fd != -1)
         (void)close(fd);
+    conf_free(&c);
 }
 
 static void on_hangup(void *ctx, int signo)
@@ -251,7 +264,7 @@ static void on_hangup(void *ctx, int signo)
     struct wr w;
 
     (void)signo;
-    reopen_log(p);
+    reload_log(p);
     buf_init(&out, 64);
     wr_init(&w, &out);
     m_reload_encode(&(struct m_reload){.what = 1}, &w);
@@ -378,7 +391,12 @@ static int roles_begin(struct parent *p, struct err *err)
         p->state[r] = role_table[r].start(&p->env[r], err);
         if (p->state[r] == NULL) {
             roles_end(p);
-            return err_wrap(err, "%s", role_table[r].name);
+            (void)err_wrap(err, "%s", role_table[r].name);
+            /* Standard error gets it from main; a log file would not know why. */
+            if (conf_text(p->o->conf, "log_file")[0] != '\0')
+                log_event(&p->logs[ROLE_PARENT], LOG_PROCESS_FAULT,
+                          LOGF_S("error", err->text));
+            return -1;
         }
     }
     return 0;
