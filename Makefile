@@ -99,8 +99,8 @@ $(B)/tools/%: $(B)/obj/tests/tools/%.o $(LIBS)
 
 tools: $(TOOLS)
 
-# unit: every test program, or those whose path contains T.
-UNIT := $(if $(T),$(foreach t,$(TESTS),$(if $(findstring $(T),$(t)),$(t))),$(TESTS))
+# unit: every test program, or those whose path contains a word of T.
+UNIT := $(if $(T),$(foreach t,$(TESTS),$(if $(strip $(foreach w,$(T),$(findstring $(w),$(t)))),$(t))),$(TESTS))
 unit: $(UNIT) ## unit and replay tests (T=name for one)
 	@tests/tools/run-units $(UNIT)
 
