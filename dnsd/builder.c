@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: ISC */
+/* Design: a step (dnsd/build.h) runs on the pool's one thread; here is what starts steps and
+ * what happens to their outcome:
+ *
+ *     notify datagram, poll timer, work left  ->  step  ->  batch  ->  IMAGES, REMOVED,
+ *     WITHHELD to serve  ->  PUBLISHED: the zones' state is noted
+ *
+ * 1. At most one step runs; a wish that comes meanwhile is remembered (`is_wanted`).
+ * 2. At most IN_FLIGHT batches wait for PUBLISHED, so memory is bounded while a large
+ *    database is loaded and the next batch is built while the last is being taken over.
+ * 3. A batch that serve does not confirm is lost; then all is built again. */
+#include "dnsd/builder.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/core/list.h"
+#include "base/core/mem.h"
+#include "base/io/ipc.h"
+#include "base/io/notify.h"
+#include "base/io/pool.h"
+#include "dnsd/build.h"
+#include "dnsd/ipc_msgs.h"
+
+enum {
+    POLL_MS = 1000,
+    RETRY_MS = 1000,
+    IN_FLIGHT = 3,
+    ANSWER_MS = 60000,
+    STATS_MS = 2000,
+    ZONES_MAX = 10000000,
+    LOG_EACH_MAX = 16, /* zones of one batch that get a log line of their own */
+};
+
+struct builder {
+    const struct dnsd_env *env;
+    struct ipc *serve;
+    struct pool *pool;
+    struct build *build; /* the pool thread's while a step runs */
+    struct notify *notify;
+    struct loop_timer *poll;
+    struct map *zones; /* name -> struct zone_status */
+    bool is_running, is_wanted, is_stopping;
+    bool must_restart, may_be_empty;
+    struct list flights; /* batches on their way, in order */
+    struct list asks;    /* requests for counters */
+    unsigned in_flight;
+    struct batch *batch; /* outcome of the step that just ended */
+    int64_t began_us;    /* when the newest news was heard of */
+    struct builder_status status;
+    char fault[ERR_TEXT_MAX];
+    bool is_loaded; /* LOADED has been sent */
+    size_t sent;    /* zones, for LOADED */
+    int64_t started_us;
+    void (*on_ready)(void *ctx);
+    void *ready_ctx;
+};
+
+/* A batch on its way to serve. */
+struct flight {
+    struct list link;
+    struct builder *b;
+    struct batch *batch;
+    int64_t began_us;
+};
+
+static void want_step(struct builder *b);
+
+/* --- state of the zones --- */
+
+static struct zone_status *zone_of(struct builder *b, const char *name)
+{
+    struct zone_status *z = map_get(b->zones, span_str(name));
+
+    if (z != NULL)
+        return z;
+    z = mem_new(1, sizeof(*z));
+    if (map_put(b->zones, span_str(name), z) == 0)
+        return z;
+    free(z);
+    return NULL;
+}
+
+static void zone_status_free(struct zone_status *z)
+{
+    if (z == NULL)
+        return;
+    free(z->fault);
+    free(z);
+}
+
+static void set_fault(struct builder *b, struct zone_status *z, const char *why)
+{
+    b->status.faulty += (size_t)((why != NULL) - (z->fault != NULL));
+    free(z->fault);
+    z->fault = why != NULL ? mem_strdup(why) : NULL;
+}
+
+static void note_built(struct builder *b, const struct build_item *it, int64_t now_s)
+{
+    struct zone_status *z = zone_of(b, it->zone);
+
+    if (z == NULL)
+        return;
+    b->status.served += z->soa_serial == 0;
+    set_fault(b, z, NULL);
+    z->soa_serial = it->soa_serial;
+    z->records = it->records;
+    z->octets = it->octets;
+    z->published_s = now_s;
+}
+
+static void note_refused(struct builder *b, const struct build_item *it)
+{
+    struct zone_status *z = zone_of(b, it->zone);
+
+    if (z != NULL)
+        set_fault(b, z, it->why);
+}
+
+static void note_removed(struct builder *b, const struct build_item *it)
+{
+    struct zone_status *z = map_take(b->zones, span_str(it->zone));
+
+    if (z == NULL)
+        return;
+    b->status.served -= z->soa_serial != 0;
+    set_fault(b, z, NULL);
+    zone_status_free(z);
+}
+
+static void log_item(struct builder *b, const struct build_item *it, int64_t ms)
+{
+    const struct log *log = b->env->log;
+
+    switch (it->news) {
+    case BUILD_BUILT:
+        log_event(log, LOG_DNS_ZONE_PUBLISHED, LOGF_S("zone", it->zone),
+                  LOGF_N("serial", it->soa_serial), LOGF_N("records", it->records),
+                  LOGF_N("ms", ms));
+        break;
+    case BUILD_REFUSED:
+        log_event(log, LOG_DNS_ZONE_REFUSED, LOGF_S("zone", it->zone),
+                  LOGF_S("why", it->why));
+        break;
+    case BUILD_REMOVED:
+        log_event(log, LOG_DNS_ZONE_REMOVED, LOGF_S("zone", it->zone));
+        break;
+    }
+}
+
+/* Refusals are always said; the rest only when it is a handful. */
+static void note_items(struct builder *b, const struct batch *t, int64_t began_us)
+{
+    int64_t now_s = clock_wall_s(b->env->clock);
+    int64_t ms = (clock_mono_us(b->env->clock) - began_us) / 1000;
+
+    for (size_t i = 0; i < t->n_items; i++) {
+        const struct build_item *it = &t->items[i];
+
+        if (it->news == BUILD_BUILT)
+            note_built(b, it, now_s);
+        else if (it->news == BUILD_REFUSED)
+            note_refused(b, it);
+        else
+            note_removed(b, it);
+        if (it->news == BUILD_REFUSED || (b->is_loaded && t->n_items <= LOG_EACH_MAX))
+            log_item(b, it, ms);
+    }
+}
+
+/* --- to serve --- */
+
+static void on_published(void *ctx, const struct ipc_in *in)
+{
+    struct flight *f = ctx;
+    struct builder *b = f->b;
+    struct d_published m;
+
+    list_remove(&f->link);
+    b->in_flight--;
+    if (in == NULL || !d_published_decode(in->payload, &m) ||
+        m.count != f->batch->count) {
+        log_event(b->env->log, LOG_DNS_BUILD_FAILED,
+                  LOGF_S("text", "serve did not take a batch of zones; building again"));
+        b->must_restart = true;
+    } else {
+        note_items(b, f->batch, f->began_us);
+        b->status.octets = m.octets;
+    }
+    batch_free(&f->batch);
+    free(f);
+    want_step(b);
+}
+
+/* REMOVED and WITHHELD: that they were sent is enough; serve takes messages in order. */
+static void on_names_done(void *ctx, const struct ipc_in *in)
+{
+    struct builder *b = ctx;
+
+    if (in == NULL && !b->is_stopping)
+        b->must_restart = true;
+}
+
+static void send_names(struct builder *b, uint16_t type, const struct buf *names)
+{
+    struct d_removed m = {buf_all(names)}; /* WITHHELD has the same fields */
+    struct buf out;
+    struct wr w;
+
+    if (names->len == 0)
+        return;
+    buf_init(&out, IPC_FRAME_MAX);
+    wr_init(&w, &out);
+    d_removed_encode(&m, &w);
+    (void)ipc_call(b->serve, type, buf_all(&out), -1, ANSWER_MS, on_names_done, b);
+    buf_free(&out);
+}
+
+static void send_images(struct builder *b, struct batch *t)
+{
+    struct d_images m = {t->count, t->octets};
+    struct flight *f = mem_new(1, sizeof(*f));
+    struct buf out;
+    struct wr w;
+
+    *f = (struct flight){.b = b, .batch = t, .began_us = b->began_us};
+    list_add_tail(&b->flights, &f->link);
+    buf_init(&out, 64);
+    wr_init(&w, &out);
+    d_images_encode(&m, &w);
+    b->in_flight++;
+    b->sent += t->count;
+    (void)ipc_call(b->serve, DIPC_IMAGES, buf_all(&out), t->fd, ANSWER_MS, on_published,
+                   f);
+    buf_free(&out);
+}
+
+static void on_serving(void *ctx, const struct ipc_in *in)
+{
+    struct builder *b = ctx;
+
+    if (in == NULL || b->is_stopping)
+        return;
+    b->status.is_ready = true;
+    log_event(b->env->log, LOG_DNS_ZONES_LOADED, LOGF_N("zones", b->status.served),
+              LOGF_N("faulty", b->status.faulty),
+              LOGF_N("ms", (clock_mono_us(b->env->clock) - b->started_us) / 1000));
+    b->on_ready(b->ready_ctx);
+}
+
+/* Everything found at the start has been taken over: let serve begin. */
+static void send_loaded(struct builder *b)
+{
+    struct d_loaded m = {(uint32_t)b->sent};
+    struct buf out;
+    struct wr w;
+
+    b->is_loaded = true;
+    buf_init(&out, 64);
+    wr_init(&w, &out);
+    d_loaded_encode(&m, &w);
+    (void)ipc_call(b->serve, DIPC_LOADED, buf_all(&out), -1, ANSWER_MS, on_serving, b);
+    buf_free(&out);
+}
+
+/* --- steps --- */
+
+static void work_step(void *ctx)
+{
+    struct builder *b = ctx;
+
+    if (b->must_restart)
+        build_restart(b->build);
+    b->must_restart = false;
+    b->batch = build_step(b->build, b->may_be_empty);
+}
+
+static void note_trouble(struct builder *b, const struct batch *t)
+{
+    if (t->is_failed && strcmp(b->fault, t->err.text) != 0)
+        log_event(b->env->log, LOG_DNS_BUILD_FAILED, LOGF_S("text", t->err.text));
+    if (t->is_empty_refused && !b->status.is_empty_refused)
+        log_event(b->env->log, LOG_DNS_EMPTY_REFUSED, LOGF_N("zones", b->status.zones));
+    if (!t->is_failed || !span_copy(span_str(t->err.text), b->fault, sizeof(b->fault)))
+        b->fault[0] = '\0';
+    b->status.is_empty_refused = t->is_empty_refused;
+    if (!t->is_failed)
+        b->status.serial = t->serial;
+    b->status.left = t->left;
+}
+
+static void done_step(void *ctx)
+{
+    struct builder *b = ctx;
+    struct batch *t = b->batch;
+    bool is_failed = t->is_failed;
+
+    b->batch = NULL;
+    b->is_running = false;
+    if (b->is_stopping) {
+        batch_free(&t);
+        return;
+    }
+    note_trouble(b, t);
+    b->may_be_empty = false;
+    send_names(b, DIPC_REMOVED, &t->removed);
+    send_names(b, DIPC_WITHHELD, &t->withheld);
+    if (t->count > 0) {
+        send_images(b, t);
+    } else {
+        note_items(b, t, b->began_us);
+        batch_free(&t);
+    }
+    if (is_failed) {
+        loop_timer_set(b->poll, RETRY_MS);
+        return;
+    }
+    b->is_wanted |= b->status.left > 0;
+    want_step(b);
+}
+
+/* Start a step if one is wanted and nothing stands against it. */
+static void want_step(struct builder *b)
+{
+    if (b->is_running || b->is_stopping || b->in_flight >= IN_FLIGHT)
+        return;
+    if (b->is_wanted || b->must_restart) {
+        b->is_wanted = false;
+        b->is_running = pool_run(b->pool, work_step, done_step, b) == 0;
+        b->is_wanted = !b->is_running;
+        return;
+    }
+    if (!b->is_loaded && b->in_flight == 0 && b->status.left == 0 && b->fault[0] == '\0')
+        send_loaded(b);
+}
+
+void builder_poke(struct builder *b)
+{
+    if (!b->is_running && b->in_flight == 0)
+        b->began_us = clock_mono_us(b->env->clock);
+    b->is_wanted = true;
+    want_step(b);
+}
+
+static void on_notify(void *ctx)
+{
+    builder_poke(ctx);
+}
+
+/* The safety net: a step that finds no news costs one indexed look-up. */
+static void on_poll(void *ctx)
+{
+    struct builder *b = ctx;
+
+    loop_timer_set(b->poll, POLL_MS);
+    builder_poke(b);
+}
+
+/* --- for the control socket --- */
+
+void builder_status(const struct builder *b, struct builder_status *s)
+{
+    *s = b->status;
+    s->zones = map_count(b->zones);
+    s->fault = b->fault;
+}
+
+const struct zone_status *builder_zone(const struct builder *b, struct span zone)
+{
+    return map_get(b->zones, zone);
+}
+
+bool builder_next_zone(const struct builder *b, size_t *cursor, struct span *zone,
+                       const struct zone_status **status)
+{
+    void *value;
+
+    if (!map_next(b->zones, cursor, zone, &value))
+        return false;
+    *status = value;
+    return true;
+}
+
+void builder_confirm_empty(struct builder *b)
+{
+    b->may_be_empty = true;
+    builder_poke(b);
+}
+
+struct stats_ask {
+    struct list link;
+    void (*cb)(void *ctx, struct span json);
+    void *ctx;
+};
+
+static void on_stats(void *ctx, const struct ipc_in *in)
+{
+    struct stats_ask *a = ctx;
+    struct d_stats_result m = {{NULL, 0}};
+
+    if (in != NULL && !d_stats_result_decode(in->payload, &m))
+        m.json = span_of(NULL, 0);
+    list_remove(&a->link);
+    a->cb(a->ctx, m.json);
+    free(a);
+}
+
+void builder_ask_stats(struct builder *b, void (*cb)(void *ctx, struct span json),
+                       void *ctx)
+{
+    static const uint8_t payload[1] = {0};
+    struct stats_ask *a = mem_new(1, sizeof(*a));
+
+    *a = (struct stats_ask){.cb = cb, .ctx = ctx};
+    list_add_tail(&b->asks, &a->link);
+    (void)ipc_call(b->serve, DIPC_STATS, span_of(payload, 1), -1, STATS_MS, on_stats, a);
+}
+
+/* --- start and stop --- */
+
+static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
+{
+    (void)ctx;
+    (void)ch;
+    if (in->fd != -1)
+        (void)close(in->fd); /* serve sends nothing on its own */
+}
+
+static void on_closed(void *ctx, struct ipc *ch)
+{
+    struct builder *b = ctx;
+
+    (void)ch;
+    if (!b->is_stopping)
+        log_event(b->env->log, LOG_PROCESS_FAULT,
+                  LOGF_S("text", "the serving part is gone; zones cannot be published"));
+    loop_stop(b->env->loop);
+}
+
+static int listen_for_changes(struct builder *b, struct err *err)
+{
+    struct buf dir;
+
+    buf_init(&dir, 4096);
+    if (buf_printf(&dir, "%s/notify", conf_text(b->env->conf, "run_dir")) != 0)
+        (void)err_set(err, "run_dir is too long");
+    else
+        b->notify =
+            notify_listen(b->env->loop, buf_cstr(&dir), "dnsd", on_notify, b, err);
+    buf_free(&dir);
+    return b->notify != NULL ? 0 : -1;
+}
+
+struct builder *builder_start(const struct dnsd_env *env, void (*on_ready)(void *ctx),
+                              void *ctx, struct err *err)
+{
+    static const struct ipc_handlers handlers = {on_message, on_closed};
+    struct builder *b = mem_new(1, sizeof(*b));
+
+    b->env = env;
+    b->on_ready = on_ready;
+    b->ready_ctx = ctx;
+    b->started_us = clock_mono_us(env->clock);
+    b->zones = map_new(ZONES_MAX, env->rng);
+    b->serve = ipc_new(env->loop, env->peer_fd, &dnsd_ipc_table, DNSD_BUILDER, DNSD_SERVE,
+                       &handlers, b);
+    b->build = build_new(conf_text(env->conf, "data_dir"), env->rng);
+    b->pool = pool_new(env->loop, "build", 1, 4);
+    b->poll = loop_timer_new(env->loop, "build-poll", on_poll, b);
+    list_init(&b->flights);
+    list_init(&b->asks);
+    if (listen_for_changes(b, err) != 0) {
+        builder_stop(&b);
+        return NULL;
+    }
+    on_poll(b);
+    return b;
+}
+
+void builder_stop(struct builder **bp)
+{
+    struct builder *b = *bp;
+    size_t cursor = 0;
+    struct span name;
+    void *z;
+
+    if (b == NULL)
+        return;
+    b->is_stopping = true;
+    pool_free(&b->pool);
+    notify_free(&b->notify);
+    loop_timer_free(&b->poll);
+    ipc_free(&b->serve); /* calls under way are forgotten by it */
+    while (!list_is_empty(&b->asks))
+        on_stats(LIST_ENTRY(b->asks.next, struct stats_ask, link), NULL);
+    while (!list_is_empty(&b->flights)) {
+        struct flight *f = LIST_ENTRY(b->flights.next, struct flight, link);
+
+        list_remove(&f->link);
+        batch_free(&f->batch);
+        free(f);
+    }
+    build_free(&b->build);
+    while (map_next(b->zones, &cursor, &name, &z))
+        zone_status_free(z);
+    map_free(&b->zones);
+    free(b);
+    *bp = NULL;
+}

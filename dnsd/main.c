@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: ISC */
+/* dnsd - authoritative name server fed straight from the domain database. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/conf/conf.h"
+#include "dnsd/parent.h"
+
+#define CONF_DEFAULT "/etc/signpost/signpost.conf"
+#define VERSION      "0.1.0"
+
+static void usage(FILE *to)
+{
+    (void)fputs("usage: dnsd [-hnV] [-f signpost.conf] [--single]\n"
+                "  -f FILE   configuration, default " CONF_DEFAULT "\n"
+                "  -n        check configuration and database, then end\n"
+                "  -V        print the version\n"
+                "  --single  all parts in one process; the only mode so far\n"
+                "\n"
+                "example: dnsd -f build/run/signpost.conf\n",
+                to);
+}
+
+/* 0 go on, 1 end well, 2 usage. */
+static int read_options(int argc, char **argv, struct dnsd_options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+
+        if (strcmp(a, "-h") == 0 || strcmp(a, "--help") == 0) {
+            usage(stdout);
+            return 1;
+        }
+        if (strcmp(a, "-V") == 0 || strcmp(a, "--version") == 0) {
+            (void)puts("dnsd (Signpost) " VERSION);
+            return 1;
+        }
+        if (strcmp(a, "-n") == 0)
+            o->check_only = true;
+        else if (strcmp(a, "-f") == 0 && i + 1 < argc)
+            o->conf_path = argv[++i];
+        else if (strcmp(a, "--single") != 0) {
+            (void)fprintf(stderr, "dnsd: unknown argument %s\n", a);
+            usage(stderr);
+            return 2;
+        }
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct dnsd_options o = {.conf_path = CONF_DEFAULT};
+    struct err err = {0};
+    struct conf *conf;
+    int rc = read_options(argc, argv, &o);
+
+    if (rc != 0)
+        return rc == 1 ? 0 : 2;
+    conf = conf_load(o.conf_path, &err);
+    if (conf == NULL) {
+        (void)fprintf(stderr, "dnsd: %s\n", err.text);
+        return 2;
+    }
+    o.conf = conf;
+    rc = dnsd_run(&o, &err);
+    if (rc != 0)
+        (void)fprintf(stderr, "dnsd: %s\n", err.text);
+    else if (o.check_only)
+        (void)printf("dnsd: %s and the database are good\n", o.conf_path);
+    conf_free(&conf);
+    return rc == 0 ? 0 : 2;
+}

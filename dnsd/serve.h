@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: ISC */
+/* dnsd/serve.h - the part that answers: threads with sockets, and a control part that
+ * takes compiled zones from the builder.
+ *
+ * Why:       this part reads packets of strangers, so it opens no file and no database; all
+ *            it gets is sealed memory, which it checks.
+ * Ownership: the struct owns sockets, threads and zones.
+ * Threads:   serve_* from the loop's thread. */
+#ifndef DNSD_SERVE_H
+#define DNSD_SERVE_H
+
+#include "base/core/attr.h"
+#include "dnsd/roles.h"
+
+struct serve;
+
+/* Bind all `listen dns` addresses; answering begins when the builder says LOADED. NULL with
+ * *err: "dns udp 127.0.0.1:53: port taken by another program". */
+struct serve *serve_start(const struct dnsd_env *env, struct err *err);
+/* Stop answering, close everything. */
+void serve_stop(struct serve **s);
+
+#endif
