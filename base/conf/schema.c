@@ -71,6 +71,9 @@ const struct conf_key conf_schema[] = {
     {.key = "imap_idle", .type = CONF_INT, .unit = "s", .min = 60, .max = 86400,
      .fallback = "1800", .example = "30m",
      .help = "IMAP: how long a session may be silent after login (RFC 9051 5.4)"},
+    {.key = "imap_sessions_max", .type = CONF_INT, .unit = "", .min = 1, .max = 10000,
+     .fallback = "50", .example = "50",
+     .help = "IMAP: sessions of one account at a time; phones keep one open per folder"},
 
     /* Outbound mail. */
     {.key = "outbound_source", .type = CONF_ADDR, .fallback = "", .is_repeatable = true,

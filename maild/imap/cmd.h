@@ -74,7 +74,8 @@ struct imap_flags {
     struct span *keywords;
 };
 
-/* Ranges as written: either end may be the greater, either may be IMAP_STAR. */
+/* Ranges with lo <= hi, sorted, not touching. IMAP_STAR as hi is "*"; as lo too it is "*"
+ * alone. */
 struct imap_range {
     uint32_t lo, hi;
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "maild/imap/lex.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/core/buf.h"
@@ -240,6 +241,37 @@ static uint32_t take_set_number(struct lex *x)
     return (uint32_t)v;
 }
 
+static int compare_range(const void *a, const void *b)
+{
+    const struct imap_range *x = a, *y = b;
+
+    return x->lo < y->lo ? -1 : x->lo > y->lo;
+}
+
+/* Lower end first ("*" is above all), sorted, overlaps joined: so that membership is a
+ * binary search whatever a client sends. */
+static void normalise(struct imap_set *set)
+{
+    size_t to = 0;
+
+    for (size_t i = 0; i < set->n; i++) {
+        struct imap_range *r = &set->ranges[i];
+
+        if (r->lo > r->hi)
+            *r = (struct imap_range){r->hi, r->lo};
+    }
+    qsort(set->ranges, set->n, sizeof(*set->ranges), compare_range);
+    for (size_t i = 1; i < set->n; i++) {
+        struct imap_range *last = &set->ranges[to], *r = &set->ranges[i];
+
+        if (last->hi != IMAP_STAR && r->lo > last->hi + 1)
+            set->ranges[++to] = *r;
+        else if (r->hi > last->hi)
+            last->hi = r->hi;
+    }
+    set->n = to + 1;
+}
+
 struct imap_set lex_set(struct lex *x)
 {
     struct imap_set set = {0, NULL};
@@ -259,6 +291,8 @@ struct imap_set lex_set(struct lex *x)
         if (lex_take(x, ':'))
             r->hi = take_set_number(x);
     } while (set.n < cap && lex_take(x, ','));
+    if (x->fault == NULL)
+        normalise(&set);
     return set;
 }
 

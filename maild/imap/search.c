@@ -13,14 +13,20 @@
 
 bool imap_set_has(const struct imap_set *set, uint32_t n, uint32_t max)
 {
-    for (size_t i = 0; i < set->n; i++) {
-        uint32_t lo = set->ranges[i].lo == IMAP_STAR ? max : set->ranges[i].lo;
-        uint32_t hi = set->ranges[i].hi == IMAP_STAR ? max : set->ranges[i].hi;
+    size_t lo = 0, hi = set->n;
 
-        if (lo <= hi ? (n >= lo && n <= hi) : (n >= hi && n <= lo))
-            return true;
+    /* "*", and "7:*" where there are less than 7, mean the greatest (RFC 3501 9) */
+    if (n == max && set->n > 0 && set->ranges[set->n - 1].hi == IMAP_STAR)
+        return true;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (set->ranges[mid].lo <= n)
+            lo = mid + 1;
+        else
+            hi = mid;
     }
-    return false;
+    return lo > 0 && set->ranges[lo - 1].hi >= n;
 }
 
 bool imap_set_exceeds(const struct imap_set *set, uint32_t max)
@@ -28,8 +34,7 @@ bool imap_set_exceeds(const struct imap_set *set, uint32_t max)
     for (size_t i = 0; i < set->n; i++) {
         const struct imap_range *r = &set->ranges[i];
 
-        if ((r->lo != IMAP_STAR && r->lo > max) || (r->hi != IMAP_STAR && r->hi > max) ||
-            max == 0)
+        if ((r->lo != IMAP_STAR && r->lo > max) || (r->hi != IMAP_STAR && r->hi > max))
             return true;
     }
     return false;

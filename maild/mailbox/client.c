@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: ISC */
+/* One IMAP session after login.
+ *
+ *   octets --> machine (maild/imap/session) --IMAP_DO_RUN--> exec_*.c --> client_reply()
+ *     ^                                                          |  ops and jobs come back
+ *     +------------------- client_pump() <-----------------------+
+ *
+ * Invariants
+ *   1. One command at a time: while the machine is busy nothing is fed, input waits in the
+ *      connection (and so, once its buffer is full, at the client).
+ *   2. A client with jobs under way is never freed; client_close() only closes, the last
+ *      client_job_end() frees.
+ *   3. Responses gather in `out` and leave in client_flush(); a command that makes many
+ *      stops while client_is_choked() and goes on from on_writable. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/core/mem.h"
+#include "maild/imap/search.h"
+#include "maild/mailbox/mailbox_int.h"
+
+#define IN_MAX   (256u * 1024u)
+#define OUT_MAX  (16u * 1024u * 1024u)
+#define OUT_HIGH (256u * 1024u)
+#define TURN_MAX (8u * 1024u * 1024u) /* responses of one turn */
+#define BAD_MAX  50
+
+#define CAPABILITIES                                                                     \
+    "IMAP4rev1 LITERAL+ SASL-IR ENABLE ID IDLE NAMESPACE CHILDREN UIDPLUS UNSELECT "     \
+    "MOVE "                                                                              \
+    "SPECIAL-USE LIST-EXTENDED LIST-STATUS STATUS=SIZE ESEARCH WITHIN MULTIAPPEND"
+
+static void pump(struct client *c);
+
+struct imap_out client_out(struct client *c)
+{
+    struct imap_out o;
+
+    imap_out_init(&o, &c->out);
+    return o;
+}
+
+/* ---- life ------------------------------------------------------------------------- */
+
+static void free_client(struct client *c)
+{
+    struct account *a = c->account;
+
+    assert(c->jobs == 0 && c->conn == NULL);
+    client_unselect(c);
+    append_drop(c);
+    if (c->command != NULL)
+        c->command_free(c->command);
+    list_remove(&c->link);
+    imap_session_free(&c->proto);
+    buf_free(&c->early);
+    buf_free(&c->out);
+    free(c->view);
+    free(c);
+    a->n_clients--;
+    account_release(a);
+}
+
+void client_close(struct client *c)
+{
+    if (c->conn != NULL)
+        conn_free(&c->conn);
+    if (c->jobs == 0 && !c->in_pump)
+        free_client(c);
+}
+
+bool client_job_end(struct client *c)
+{
+    assert(c->jobs > 0);
+    c->jobs--;
+    if (c->conn != NULL)
+        return true;
+    if (c->jobs == 0 && !c->in_pump)
+        free_client(c);
+    return false;
+}
+
+/* Say the last words, let them be sent, go. */
+static void finish(struct client *c)
+{
+    if (c->conn == NULL)
+        return;
+    if (conn_write(c->conn, buf_all(&c->out)) == 0)
+        conn_finish(&c->conn, 5000);
+    client_close(c);
+}
+
+void client_bye(struct client *c, const char *text)
+{
+    struct imap_out o = client_out(c);
+
+    imap_put_status(&o, span_of(NULL, 0), "BYE", NULL, text);
+    finish(c);
+}
+
+bool client_flush(struct client *c)
+{
+    if (c->conn == NULL)
+        return false;
+    if (c->is_broken || (c->out.len > 0 && conn_write(c->conn, buf_all(&c->out)) == -1)) {
+        client_close(c);
+        return false;
+    }
+    buf_reset(&c->out);
+    return true;
+}
+
+bool client_is_choked(const struct client *c)
+{
+    return c->conn != NULL && conn_out_len(c->conn) > OUT_HIGH;
+}
+
+void client_set_paused(struct client *c, bool is_paused)
+{
+    c->is_paused = is_paused; /* the pump tells the connection */
+}
+
+/* ---- the selected folder ---------------------------------------------------------- */
+
+static void view_add(struct client *c, uint32_t uid, bool is_recent)
+{
+    if (c->n_view == c->cap_view) {
+        c->cap_view = c->cap_view < 64 ? 64 : c->cap_view + c->cap_view / 2;
+        c->view = mem_resize(c->view, c->cap_view, sizeof(*c->view));
+    }
+    c->view[c->n_view++] = (struct view){uid, is_recent};
+}
+
+/* Take up what arrived since; true when there was something. */
+static bool view_extend(struct client *c)
+{
+    struct folder *f = c->folder;
+    size_t at = f->n, old = c->n_view;
+    uint32_t last = c->n_view > 0 ? c->view[c->n_view - 1].uid : 0;
+
+    while (at > 0 && f->msgs[at - 1].uid > last)
+        at--;
+    for (; at < f->n; at++)
+        view_add(c, f->msgs[at].uid, f->msgs[at].uid >= f->recent_uid);
+    if (c->n_view > old && !c->is_readonly)
+        folder_set_recent(f, c->view[c->n_view - 1].uid + 1);
+    return c->n_view > old;
+}
+
+void client_select(struct client *c, struct folder *f, bool is_readonly)
+{
+    c->folder = f;
+    c->is_readonly = is_readonly;
+    c->n_view = 0;
+    list_add_tail(&f->viewers, &c->viewer);
+    (void)view_extend(c);
+    c->seen_clock = f->clock;
+    c->seen_expunges = f->expunges;
+    imap_session_set_state(&c->proto, IMAP_STATE_SELECTED);
+}
+
+void client_unselect(struct client *c)
+{
+    struct folder *f = c->folder;
+
+    if (f == NULL)
+        return;
+    c->folder = NULL;
+    c->n_view = 0;
+    list_remove(&c->viewer);
+    imap_session_set_state(&c->proto, IMAP_STATE_AUTH);
+    folder_release(f);
+}
+
+static void sync_expunges(struct client *c, struct imap_out *o)
+{
+    size_t to = 0, at = 0;
+
+    if (c->seen_expunges == c->folder->expunges)
+        return;
+    c->seen_expunges = c->folder->expunges;
+    for (size_t i = 0; i < c->n_view; i++) {
+        while (at < c->folder->n && c->folder->msgs[at].uid < c->view[i].uid)
+            at++;
+        if (at < c->folder->n && c->folder->msgs[at].uid == c->view[i].uid)
+            c->view[to++] = c->view[i];
+        else
+            imap_putf(o, "* %zu EXPUNGE\r\n", to + 1);
+    }
+    c->n_view = to;
+}
+
+static void sync_flags(struct client *c, struct imap_out *o)
+{
+    struct folder *f = c->folder;
+    size_t at = 0;
+
+    if (c->seen_clock == f->clock)
+        return;
+    for (size_t i = 0; i < c->n_view; i++) {
+        while (at < f->n && f->msgs[at].uid < c->view[i].uid)
+            at++;
+        if (at == f->n)
+            break;
+        if (f->msgs[at].uid != c->view[i].uid || f->msgs[at].stamp <= c->seen_clock)
+            continue;
+        imap_putf(o, "* %zu FETCH (UID %u FLAGS ", i + 1, c->view[i].uid);
+        imap_put_flags(o,
+                       f->msgs[at].flags | (c->view[i].is_recent ? IMAP_FLAG_RECENT : 0),
+                       account_names(c->account), IMAP_KEYWORDS_MAX);
+        imap_put(o, ")\r\n");
+    }
+    c->seen_clock = f->clock;
+}
+
+void client_sync(struct client *c, bool may_expunge)
+{
+    struct imap_out o = client_out(c);
+    size_t recent = 0;
+
+    if (c->folder == NULL || c->conn == NULL)
+        return;
+    if (may_expunge)
+        sync_expunges(c, &o);
+    if (view_extend(c)) {
+        for (size_t i = 0; i < c->n_view; i++)
+            recent += c->view[i].is_recent;
+        imap_putf(&o, "* %zu EXISTS\r\n* %zu RECENT\r\n", c->n_view, recent);
+    }
+    sync_flags(c, &o);
+    c->is_broken = c->is_broken || o.is_full; /* news cannot be left out */
+}
+
+bool client_set_has(const struct client *c, size_t i)
+{
+    const struct imap_cmd *cmd = &c->proto.cmd;
+
+    if (cmd->is_uid)
+        return imap_set_has(&cmd->set, c->view[i].uid, client_max_uid(c));
+    return imap_set_has(&cmd->set, (uint32_t)i + 1, (uint32_t)c->n_view);
+}
+
+uint32_t client_max_uid(const struct client *c)
+{
+    return c->n_view > 0 ? c->view[c->n_view - 1].uid : 0;
+}
+
+/* ---- answers ---------------------------------------------------------------------- */
+
+void client_reply(struct client *c, const char *word, const char *code, const char *text)
+{
+    const struct imap_verb *v = c->proto.verb;
+    struct imap_out o;
+
+    if (c->command != NULL) {
+        c->command_free(c->command);
+        c->command = NULL;
+    }
+    c->on_writable = NULL;
+    client_sync(c, v == NULL || v->may_expunge || c->proto.cmd.is_uid);
+    o = client_out(c);
+    imap_put_status(&o, c->proto.cmd.tag, word, code, text);
+    imap_session_done(&c->proto);
+    c->is_broken = c->is_broken || o.is_full;
+    if (!c->in_pump)
+        pump(c);
+}
+
+void client_ok(struct client *c)
+{
+    client_reply(c, "OK", NULL, "done");
+}
+
+void client_fail(struct client *c, enum index_result r, const struct err *err)
+{
+    switch (r) {
+    case INDEX_OK:
+        client_ok(c);
+        return;
+    case INDEX_NONE:
+        client_reply(c, "NO", "NONEXISTENT", "there is no such mailbox");
+        return;
+    case INDEX_EXISTS:
+        client_reply(c, "NO", "ALREADYEXISTS", "there is such a mailbox already");
+        return;
+    case INDEX_INBOX:
+        client_reply(c, "NO", "CANNOT", "not with INBOX");
+        return;
+    case INDEX_CHILDREN:
+        client_reply(c, "NO", "CANNOT", "the mailbox has others below it");
+        return;
+    case INDEX_FULL:
+        client_reply(c, "NO", "LIMIT", "a limit of this account is reached");
+        return;
+    case INDEX_ERROR:
+        break;
+    }
+    log_event(c->m->env->log, LOG_IMAP_FAILED, LOGF_N("account", c->account->id),
+              LOGF_S("error", err == NULL ? "" : err->text));
+    client_reply(c, "NO", "SERVERBUG", "it failed here; the server's log says why");
+}
+
+/* ---- running commands ------------------------------------------------------------- */
+
+static void exec_noop(struct client *c)
+{
+    client_ok(c);
+}
+
+static void exec_idle(struct client *c)
+{
+    client_sync(c, true);
+}
+
+static void (*const exec_table[IMAP_OP_COUNT])(struct client *c) = {
+    [IMAP_OP_NOOP] = exec_noop,
+    [IMAP_OP_CHECK] = exec_noop,
+    [IMAP_OP_SELECT] = exec_select,
+    [IMAP_OP_EXAMINE] = exec_select,
+    [IMAP_OP_CREATE] = exec_create,
+    [IMAP_OP_DELETE] = exec_delete,
+    [IMAP_OP_RENAME] = exec_rename,
+    [IMAP_OP_SUBSCRIBE] = exec_subscribe,
+    [IMAP_OP_UNSUBSCRIBE] = exec_subscribe,
+    [IMAP_OP_LIST] = exec_list,
+    [IMAP_OP_LSUB] = exec_list,
+    [IMAP_OP_STATUS] = exec_status,
+    [IMAP_OP_APPEND] = exec_append,
+    [IMAP_OP_IDLE] = exec_idle,
+    [IMAP_OP_CLOSE] = exec_close,
+    [IMAP_OP_UNSELECT] = exec_close,
+    [IMAP_OP_EXPUNGE] = exec_expunge,
+    [IMAP_OP_SEARCH] = exec_search,
+    [IMAP_OP_FETCH] = exec_fetch,
+    [IMAP_OP_STORE] = exec_store,
+    [IMAP_OP_COPY] = exec_copy,
+    [IMAP_OP_MOVE] = exec_copy,
+};
+
+/* Commands that name messages by number must name ones that exist (RFC 3501 9,
+ * seq-number); UIDs may be any. */
+static bool is_set_bad(const struct client *c)
+{
+    const struct imap_cmd *cmd = &c->proto.cmd;
+
+    return cmd->set.n > 0 && !cmd->is_uid && c->n_view > 0 &&
+           imap_set_exceeds(&cmd->set, (uint32_t)c->n_view);
+}
+
+static void run(struct client *c)
+{
+    void (*exec)(struct client *) = exec_table[c->proto.cmd.op];
+
+    if (c->folder != NULL && c->folder->is_gone) {
+        client_bye(c, "the selected mailbox was deleted");
+        return;
+    }
+    if (is_set_bad(c)) {
+        client_reply(c, "BAD", NULL, "there are not so many messages");
+        return;
+    }
+    if (exec != NULL)
+        exec(c);
+    else
+        client_reply(c, "BAD", NULL, "not here");
+}
+
+static void obey(struct client *c, enum imap_do todo)
+{
+    switch (todo) {
+    case IMAP_DO_MORE:
+    case IMAP_DO_STARTTLS: /* never offered here */
+        break;
+    case IMAP_DO_RUN:
+        run(c);
+        break;
+    case IMAP_DO_IDLE_END:
+        client_ok(c);
+        break;
+    case IMAP_DO_APPEND:
+        append_begin(c);
+        break;
+    case IMAP_DO_OCTETS:
+        append_octets(c, c->proto.octets, c->proto.is_last);
+        break;
+    case IMAP_DO_APPEND_END:
+        append_drop(c);
+        break;
+    case IMAP_DO_CLOSE:
+        finish(c);
+        break;
+    }
+}
+
+/* What is to be fed next: first what edge had read, then the connection's. */
+static struct span next_input(const struct client *c)
+{
+    return c->early.len > 0 ? buf_all(&c->early) : conn_input(c->conn);
+}
+
+static void consume(struct client *c, size_t n)
+{
+    if (c->early.len > 0)
+        buf_drop(&c->early, n);
+    else
+        conn_consume(c->conn, n);
+}
+
+/* A consumed octet is gone, but obey() looks at proto.octets: so it is called first. */
+static void pump(struct client *c)
+{
+    c->in_pump = true;
+    while (c->conn != NULL && c->is_ready && !c->is_paused && !client_is_choked(c) &&
+           !imap_session_is_busy(&c->proto)) {
+        struct span in = next_input(c);
+        bool was_early = c->early.len > 0;
+        size_t used = 0;
+        enum imap_do todo;
+
+        if (in.n == 0)
+            break;
+        todo = imap_session_input(&c->proto, in, &used, &c->out);
+        obey(c, todo);
+        if (c->conn == NULL)
+            break;
+        assert(was_early == (c->early.len > 0));
+        consume(c, used);
+        if (!client_flush(c) || (todo == IMAP_DO_MORE && used == 0))
+            break;
+    }
+    c->in_pump = false;
+    if (c->conn == NULL) {
+        client_close(c);
+        return;
+    }
+    /* paused while a command runs: a client that sent all it has and shut its side down is
+     * still answered, since the end of its stream is said after its octets */
+    conn_pause(c->conn, c->is_paused || !c->is_ready || imap_session_is_busy(&c->proto));
+    (void)client_flush(c);
+}
+
+void client_pump(struct client *c)
+{
+    if (!c->in_pump)
+        pump(c);
+}
+
+/* ---- the connection --------------------------------------------------------------- */
+
+static int64_t idle_ms(const struct client *c)
+{
+    return conf_int(c->m->env->conf, "imap_idle") * 1000;
+}
+
+static void on_input(void *ctx)
+{
+    struct client *c = ctx;
+
+    conn_deadline(c->conn, idle_ms(c));
+    client_pump(c);
+}
+
+static void on_drained(void *ctx)
+{
+    struct client *c = ctx;
+    void (*go_on)(struct client *) = c->on_writable;
+
+    conn_deadline(c->conn, idle_ms(c)); /* a reader that reads is alive */
+    if (go_on != NULL) {
+        c->on_writable = NULL;
+        go_on(c);
+    } else {
+        client_pump(c);
+    }
+}
+
+static void on_end(void *ctx, enum conn_end why)
+{
+    struct client *c = ctx;
+
+    if (why == CONN_END_DEADLINE && conn_out_len(c->conn) == 0)
+        client_bye(c, "nothing was heard for too long");
+    else
+        client_close(c);
+}
+
+static const struct conn_handlers handlers = {
+    .on_input = on_input, .on_drained = on_drained, .on_end = on_end};
+
+/* ---- the start of a session ------------------------------------------------------- */
+
+struct load_op {
+    struct shard_op op;
+    struct client *client;
+    uint64_t account;
+    int64_t now_s;
+    char *keywords[IMAP_KEYWORDS_MAX];
+};
+
+static void load_run(struct shard_op *op, struct index *ix)
+{
+    struct load_op *l = LIST_ENTRY(op, struct load_op, op);
+
+    op->result = index_account_ensure(ix, l->account, l->now_s, &op->err);
+    if (op->result == INDEX_OK)
+        op->result =
+            index_keywords(ix, l->account, l->keywords, COUNT_OF(l->keywords), &op->err);
+}
+
+/* Keywords given out meanwhile by another session keep their numbers: both came from the
+ * same account in memory. */
+static void take_keywords(struct account *a, struct load_op *l)
+{
+    for (size_t i = 0; i < COUNT_OF(l->keywords); i++) {
+        if (!a->is_loaded && a->keywords[i] == NULL) {
+            a->keywords[i] = l->keywords[i];
+            l->keywords[i] = NULL;
+        }
+        free(l->keywords[i]);
+    }
+    a->is_loaded = true;
+}
+
+static void greet(struct client *c)
+{
+    struct imap_out o = client_out(c);
+
+    imap_put_status(&o, c->tag, "OK", "CAPABILITY " CAPABILITIES, "logged in");
+    c->is_ready = true;
+}
+
+static void load_done(struct shard_op *op)
+{
+    struct load_op *l = LIST_ENTRY(op, struct load_op, op);
+    struct client *c = l->client;
+    bool is_ok = op->result == INDEX_OK;
+    struct imap_out o;
+
+    if (is_ok) {
+        take_keywords(c->account, l);
+    } else {
+        for (size_t i = 0; i < COUNT_OF(l->keywords); i++)
+            free(l->keywords[i]);
+        log_event(c->m->env->log, LOG_IMAP_FAILED, LOGF_N("account", c->account->id),
+                  LOGF_S("error", op->err.text));
+    }
+    free(l);
+    if (!client_job_end(c))
+        return;
+    if (is_ok) {
+        greet(c);
+        client_pump(c);
+        return;
+    }
+    o = client_out(c);
+    imap_put_status(&o, c->tag, "NO", "UNAVAILABLE",
+                    "the mailboxes cannot be opened now");
+    client_bye(c, "try again later");
+}
+
+void client_new(struct mailbox *m, struct account *account, int fd,
+                const struct m_login *login)
+{
+    static const struct conn_limits limits = {IN_MAX, OUT_MAX, OUT_HIGH};
+    const struct imap_session_config cfg = {
+        .capabilities = CAPABILITIES, .append_max = m->append_max, .bad_max = BAD_MAX};
+    struct client *c = mem_new(1, sizeof(*c));
+    struct load_op *l = mem_new(1, sizeof(*l));
+
+    c->m = m;
+    c->account = account;
+    account->n_clients++;
+    list_init(&c->viewer);
+    list_add_tail(&m->clients, &c->link);
+    buf_init(&c->early, login->input.n + 1);
+    buf_init(&c->out, TURN_MAX);
+    if (buf_span(&c->early, login->input) == 0 &&
+        span_copy(login->tag, c->tag_text, sizeof(c->tag_text)))
+        c->tag = span_str(c->tag_text);
+    imap_session_init(&c->proto, &cfg, IMAP_STATE_AUTH);
+    c->conn = conn_accept(m->env->loop, fd, &limits, &handlers, c);
+    conn_deadline(c->conn, idle_ms(c));
+    l->op.run = load_run;
+    l->op.done = load_done;
+    l->op.is_write = true;
+    l->client = c;
+    l->account = account->id;
+    l->now_s = clock_wall_s(m->env->clock);
+    c->jobs++;
+    conn_pause(c->conn, true); /* until it is ready */
+    shard_submit(account->shard, &l->op);
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: ISC */
+#include "maild/mailbox/mailfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FOLDER_MODE 0750
+#define FILE_MODE   0640
+#define COPY_CHUNK  (1u << 30)
+
+unsigned mailfile_shard(uint64_t account)
+{
+    return (unsigned)(account % MAILFILE_SHARDS);
+}
+
+static void account_folder(uint64_t account, char path[MAILFILE_PATH_MAX])
+{
+    (void)snprintf(path, MAILFILE_PATH_MAX, "mail/%02u/%" PRIu64, mailfile_shard(account),
+                   account);
+}
+
+void mailfile_folder(const struct index_file *f, char path[MAILFILE_PATH_MAX])
+{
+    char id[MSGID_TEXT + 1];
+
+    msgid_print(&f->id, id);
+    (void)snprintf(path, MAILFILE_PATH_MAX, "mail/%02u/%" PRIu64 "/%.2s",
+                   mailfile_shard(f->account), f->account, id);
+}
+
+void mailfile_path(const struct index_file *f, char path[MAILFILE_PATH_MAX])
+{
+    char id[MSGID_TEXT + 1];
+
+    msgid_print(&f->id, id);
+    (void)snprintf(path, MAILFILE_PATH_MAX, "mail/%02u/%" PRIu64 "/%.2s/%s.%u",
+                   mailfile_shard(f->account), f->account, id, id, f->number);
+}
+
+static int make_folder(int dirfd, const char *path, struct err *err)
+{
+    if (mkdirat(dirfd, path, FOLDER_MODE) == -1 && errno != EEXIST)
+        return err_sys(err, "make folder %s", path);
+    return 0;
+}
+
+/* The folders of f's path below mail/NN. */
+static int make_folders(int dirfd, const struct index_file *f, struct err *err)
+{
+    char path[MAILFILE_PATH_MAX];
+
+    account_folder(f->account, path);
+    if (make_folder(dirfd, path, err) == -1)
+        return -1;
+    mailfile_folder(f, path);
+    return make_folder(dirfd, path, err);
+}
+
+int mailfile_prepare(int dirfd, struct err *err)
+{
+    char path[MAILFILE_PATH_MAX];
+
+    if (make_folder(dirfd, "mail", err) == -1)
+        return -1;
+    for (unsigned i = 0; i < MAILFILE_SHARDS; i++) {
+        (void)snprintf(path, sizeof(path), "mail/%02u", i);
+        if (make_folder(dirfd, path, err) == -1)
+            return -1;
+        if (faccessat(dirfd, path, W_OK | X_OK, 0) == -1)
+            return err_sys(err, "write to folder %s", path);
+    }
+    return 0;
+}
+
+/* Where the file systems differ, or the file has all the links it may have. */
+static int copy_file(int dirfd, const char *blob, const char *path, struct err *err)
+{
+    int from = openat(dirfd, blob, O_RDONLY | O_CLOEXEC), to = -1, rc = -1;
+    ssize_t n = 1;
+
+    if (from != -1)
+        to = openat(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
+    if (to == -1) {
+        (void)err_sys(err, "copy %s to %s", blob, path);
+        goto out;
+    }
+    while (n > 0)
+        n = copy_file_range(from, NULL, to, NULL, COPY_CHUNK, 0);
+    if (n == -1 || fdatasync(to) == -1) {
+        (void)err_sys(err, "copy %s to %s", blob, path);
+        goto out;
+    }
+    rc = 0;
+out:
+    if (from != -1)
+        (void)close(from);
+    if (to != -1)
+        (void)close(to);
+    return rc;
+}
+
+static bool is_same_file(int dirfd, const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return fstatat(dirfd, a, &x, 0) == 0 && fstatat(dirfd, b, &y, 0) == 0 &&
+           x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+int mailfile_adopt(int dirfd, const char *blob, const struct index_file *f,
+                   struct err *err)
+{
+    char path[MAILFILE_PATH_MAX];
+
+    if (make_folders(dirfd, f, err) == -1)
+        return -1;
+    mailfile_path(f, path);
+    if (linkat(dirfd, blob, dirfd, path, 0) == 0)
+        return 0;
+    if (errno == EEXIST) {
+        if (is_same_file(dirfd, blob, path))
+            return 0;
+        if (unlinkat(dirfd, path, 0) == -1 || linkat(dirfd, blob, dirfd, path, 0) == -1)
+            return err_sys(err, "link %s to %s", blob, path);
+        return 0;
+    }
+    if (errno == EMLINK || errno == EXDEV)
+        return copy_file(dirfd, blob, path, err);
+    return err_sys(err, "link %s to %s", blob, path);
+}
+
+int mailfile_tmp(int dirfd, uint64_t account, struct err *err)
+{
+    char path[MAILFILE_PATH_MAX];
+    int fd;
+
+    account_folder(account, path);
+    if (make_folder(dirfd, path, err) == -1)
+        return -1;
+    fd = openat(dirfd, path, O_TMPFILE | O_RDWR | O_CLOEXEC, FILE_MODE);
+    return fd == -1 ? err_sys(err, "make a file in %s", path) : fd;
+}
+
+int mailfile_write(int fd, struct span s, struct err *err)
+{
+    while (s.n > 0) {
+        ssize_t n = write(fd, s.p, s.n);
+
+        if (n == -1 && errno == EINTR)
+            continue;
+        if (n == -1)
+            return err_sys(err, "write a message");
+        s = span_drop(s, (size_t)n);
+    }
+    return 0;
+}
+
+int mailfile_publish(int dirfd, int fd, const struct index_file *f, struct err *err)
+{
+    char self[32], path[MAILFILE_PATH_MAX];
+
+    if (make_folders(dirfd, f, err) == -1)
+        return -1;
+    mailfile_path(f, path);
+    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
+    if (fdatasync(fd) == -1)
+        return err_sys(err, "make %s durable", path);
+    if (linkat(AT_FDCWD, self, dirfd, path, AT_SYMLINK_FOLLOW) == -1)
+        return err_sys(err, "name a message %s", path);
+    mailfile_folder(f, path);
+    return mailfile_sync_folder(dirfd, path, err);
+}
+
+int mailfile_open(int dirfd, const struct index_file *f, struct err *err)
+{
+    char path[MAILFILE_PATH_MAX];
+    int fd;
+
+    mailfile_path(f, path);
+    fd = openat(dirfd, path, O_RDONLY | O_CLOEXEC);
+    return fd == -1 ? err_sys(err, "open %s", path) : fd;
+}
+
+int mailfile_read(int fd, uint64_t at, void *dst, size_t n, struct err *err)
+{
+    uint8_t *to = dst;
+
+    while (n > 0) {
+        ssize_t got = pread(fd, to, n, (off_t)at);
+
+        if (got == -1 && errno == EINTR)
+            continue;
+        if (got == -1)
+            return err_sys(err, "read a message");
+        if (got == 0)
+            return err_set(err, "a message file is shorter than the index says");
+        to += got;
+        at += (uint64_t)got;
+        n -= (size_t)got;
+    }
+    return 0;
+}
+
+int mailfile_remove(int dirfd, const struct index_file *f, struct err *err)
+{
+    char path[MAILFILE_PATH_MAX];
+
+    mailfile_path(f, path);
+    if (unlinkat(dirfd, path, 0) == -1 && errno != ENOENT)
+        return err_sys(err, "remove %s", path);
+    return 0;
+}
+
+static int sync_one(int dirfd, const char *folder, struct err *err)
+{
+    int fd = openat(dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = 0;
+
+    if (fd == -1 || fsync(fd) == -1)
+        rc = err_sys(err, "make the names in %s durable", folder);
+    if (fd != -1)
+        (void)close(fd);
+    return rc;
+}
+
+int mailfile_sync_folder(int dirfd, const char *folder, struct err *err)
+{
+    char path[MAILFILE_PATH_MAX], *slash;
+
+    if (!span_copy(span_str(folder), path, sizeof(path)))
+        return err_set(err, "the path %s is too long", folder);
+    /* upwards to mail/: each folder may be new. A sync without changes costs nothing. */
+    while ((slash = strrchr(path, '/')) != NULL) {
+        if (sync_one(dirfd, path, err) == -1)
+            return -1;
+        *slash = '\0';
+    }
+    return 0;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: ISC */
+/* One batch:
+ *
+ *   1. remove files nobody refers to: rows with refs 0 that an earlier batch committed; the
+ *      file first, then the row, so that a crash in between is repaired by doing it again
+ *   2. BEGIN (when any op writes), each op in a savepoint of its own, COMMIT
+ *   3. on the loop: done() of each
+ *
+ * A failed commit, or a savepoint that the database has thrown away with the whole
+ * transaction (disk full), fails every op of the batch. */
+#include "maild/mailbox/shard.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "base/core/mem.h"
+#include "maild/mailbox/mailfile.h"
+
+#define BATCH_MAX 256
+#define REAP_MAX  100
+
+struct shard {
+    struct loop *loop;
+    struct pool *pool;
+    struct index *ix; /* of the database thread */
+    char *path;
+    int dirfd;
+    struct list waiting, running;
+    size_t backlog;
+    bool is_busy, is_stopped;
+    bool must_reap;  /* set at the start: files left over from the last run */
+    bool failed_log; /* log an index that cannot be opened once */
+};
+
+struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, const char *db_path)
+{
+    struct shard *sh = mem_new(1, sizeof(*sh));
+
+    sh->loop = l;
+    sh->pool = pool;
+    sh->dirfd = dirfd;
+    sh->path = mem_strdup(db_path);
+    sh->must_reap = true;
+    list_init(&sh->waiting);
+    list_init(&sh->running);
+    return sh;
+}
+
+size_t shard_backlog(const struct shard *sh)
+{
+    return sh->backlog;
+}
+
+/* ---- on the database thread ------------------------------------------------------- */
+
+static void reap(struct shard *sh)
+{
+    struct index_doomed v[REAP_MAX];
+    struct err err;
+    size_t n = 0, gone = 0;
+
+    sh->must_reap = false;
+    if (index_doomed(sh->ix, v, REAP_MAX, &n, &err) != INDEX_OK || n == 0)
+        return;
+    while (gone < n && mailfile_remove(sh->dirfd, &v[gone].file, &err) == 0)
+        gone++;
+    if (index_begin(sh->ix, &err) == -1)
+        return;
+    for (size_t i = 0; i < gone; i++) {
+        if (index_forget(sh->ix, v[i].row, &err) != INDEX_OK) {
+            index_rollback(sh->ix);
+            return;
+        }
+    }
+    if (index_commit(sh->ix, &err) == -1)
+        index_rollback(sh->ix);
+    else
+        sh->must_reap = gone == REAP_MAX;
+}
+
+static void fail_all(struct shard *sh, const struct err *err)
+{
+    LIST_EACH (it, &sh->running) {
+        struct shard_op *op = LIST_ENTRY(it, struct shard_op, link);
+
+        op->result = INDEX_ERROR;
+        op->err = *err;
+    }
+}
+
+/* False when the transaction is lost. */
+static bool run_op(struct shard *sh, struct shard_op *op, struct err *err)
+{
+    if (!op->is_write) {
+        op->run(op, sh->ix);
+        return true;
+    }
+    if (index_mark(sh->ix, err) == -1)
+        return false;
+    op->run(op, sh->ix);
+    return index_unmark(sh->ix, op->result == INDEX_OK, err) == 0;
+}
+
+static bool run_all(struct shard *sh, struct err *err)
+{
+    bool is_write = false, is_doomed = false;
+
+    LIST_EACH (it, &sh->running)
+        is_write = is_write || LIST_ENTRY(it, struct shard_op, link)->is_write;
+    if (is_write && index_begin(sh->ix, err) == -1)
+        return false;
+    LIST_EACH (it, &sh->running) {
+        struct shard_op *op = LIST_ENTRY(it, struct shard_op, link);
+
+        if (!run_op(sh, op, err)) {
+            index_rollback(sh->ix);
+            return false;
+        }
+        is_doomed = is_doomed || (op->makes_doomed && op->result == INDEX_OK);
+    }
+    if (is_write && index_commit(sh->ix, err) == -1) {
+        index_rollback(sh->ix);
+        return false;
+    }
+    sh->must_reap = sh->must_reap || is_doomed;
+    return true;
+}
+
+static void batch_work(void *ctx)
+{
+    struct shard *sh = ctx;
+    struct err err = {0, ""};
+
+    if (sh->ix == NULL)
+        sh->ix = index_open(sh->path, &err);
+    if (sh->ix == NULL) {
+        sh->must_reap = false;
+        if (!sh->failed_log)
+            log_event(loop_log(sh->loop), LOG_PROCESS_FAULT, LOGF_S("error", err.text));
+        sh->failed_log = true;
+        fail_all(sh, &err);
+        return;
+    }
+    if (sh->must_reap)
+        reap(sh);
+    if (!run_all(sh, &err)) {
+        log_event(loop_log(sh->loop), LOG_PROCESS_FAULT, LOGF_S("error", err.text));
+        fail_all(sh, &err);
+    }
+}
+
+/* ---- on the loop ------------------------------------------------------------------ */
+
+static void start_batch(struct shard *sh);
+
+static void take_batch(struct shard *sh)
+{
+    for (size_t i = 0; i < BATCH_MAX && !list_is_empty(&sh->waiting); i++) {
+        struct list *first = sh->waiting.next;
+
+        list_remove(first);
+        list_add_tail(&sh->running, first);
+    }
+}
+
+static void finish_batch(struct shard *sh)
+{
+    while (!list_is_empty(&sh->running)) {
+        struct shard_op *op = LIST_ENTRY(sh->running.next, struct shard_op, link);
+
+        list_remove(&op->link);
+        sh->backlog--;
+        op->done(op);
+    }
+}
+
+static void batch_done(void *ctx)
+{
+    struct shard *sh = ctx;
+
+    finish_batch(sh);
+    sh->is_busy = false;
+    start_batch(sh);
+}
+
+static void start_batch(struct shard *sh)
+{
+    if (sh->is_busy || sh->is_stopped ||
+        (list_is_empty(&sh->waiting) && !(sh->must_reap && sh->ix != NULL)))
+        return;
+    take_batch(sh);
+    sh->is_busy = true;
+    /* each shard has one job at a time in its pool, which has room for all shards */
+    if (pool_run(sh->pool, batch_work, batch_done, sh) == -1)
+        assert(!"the database pool has no room");
+}
+
+void shard_submit(struct shard *sh, struct shard_op *op)
+{
+    op->result = INDEX_ERROR;
+    op->err.text[0] = '\0';
+    list_add_tail(&sh->waiting, &op->link);
+    sh->backlog++;
+    start_batch(sh);
+}
+
+void shard_stop(struct shard *sh)
+{
+    sh->is_stopped = true;
+}
+
+void shard_free(struct shard **shp)
+{
+    struct shard *sh = *shp;
+
+    if (sh == NULL)
+        return;
+    *shp = NULL;
+    sh->is_stopped = true;
+    while (!list_is_empty(&sh->waiting)) {
+        take_batch(sh);
+        batch_work(sh);
+        finish_batch(sh);
+    }
+    index_close(&sh->ix);
+    free(sh->path);
+    free(sh);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: ISC */
+/* maild/mailbox/shard.h - the queue in front of one shard's index: group commit.
+ *
+ * Why:       a synchronous commit costs milliseconds whether it holds one delivery or a
+ *            hundred. While one batch commits, everything asked meanwhile gathers into the
+ *            next; no timer, the disk's own pace makes the groups.
+ * Ownership: an op is the caller's; it is lent from shard_submit() until its done().
+ * Threads:   shard_submit() and done() on the loop, run() on the shard's database thread.
+ *
+ * Order: ops run in the order they were submitted, and their done() is called in that
+ * order. So whoever loads a mailbox into memory sees each later change exactly once: in its
+ * load, or in a done() behind it. */
+#ifndef MAILD_MAILBOX_SHARD_H
+#define MAILD_MAILBOX_SHARD_H
+
+#include <stdbool.h>
+
+#include "base/core/list.h"
+#include "base/io/loop.h"
+#include "base/io/pool.h"
+#include "maild/mailbox/index.h"
+
+struct shard;
+
+struct shard_op {
+    struct list link;
+    /* In the batch's transaction; sets result and err. */
+    void (*run)(struct shard_op *op, struct index *ix);
+    /* After the commit. With is_write anything but INDEX_OK has left no trace. */
+    void (*done)(struct shard_op *op);
+    bool is_write;
+    bool makes_doomed; /* files may have lost their last reference */
+    enum index_result result;
+    struct err err; /* filled with INDEX_ERROR */
+};
+
+/* `pool` has one thread; several shards may share it. `dirfd` is the data directory. */
+struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd,
+                        const char *db_path);
+/* The pool is gone already: carry out what still waits (flags), close, free. */
+void shard_free(struct shard **sh);
+/* From now on nothing is started; what is submitted waits for shard_free(). */
+void shard_stop(struct shard *sh);
+void shard_submit(struct shard *sh, struct shard_op *op);
+/* Ops that wait or run. */
+size_t shard_backlog(const struct shard *sh);
+
+#endif
