@@ -36,6 +36,7 @@ struct imap_login {
     struct buf out;
     struct ipc_call *call;
     struct loop_timer *delay;
+    struct loop_timer *deadline; /* to be logged in; not conn_deadline(): it is told */
     struct pump *pump;
     int inner_fd; /* our end of the socketpair while the mailbox role is asked */
     unsigned failures;
@@ -52,6 +53,7 @@ static void session_free(struct imap_login *s)
 {
     ipc_cancel(&s->call);
     loop_timer_free(&s->delay);
+    loop_timer_free(&s->deadline);
     if (s->pump != NULL)
         pump_free(&s->pump);
     if (s->conn != NULL)
@@ -196,7 +198,7 @@ static void on_login_result(void *ctx, const struct ipc_in *in)
     client = s->conn;
     s->inner_fd = -1;
     s->conn = NULL;
-    conn_deadline(client, 0);
+    loop_timer_cancel(s->deadline);
     conn_pause(client, false);
     s->pump = pump_new(client, inner, idle_ms + CARRY_SLACK, on_carried, s);
 }
@@ -380,14 +382,20 @@ static void on_tls(void *ctx)
         set_offer(s);
 }
 
-static void on_end(void *ctx, enum conn_end why)
+static void on_deadline(void *ctx)
 {
     struct imap_login *s = ctx;
 
-    if (why == CONN_END_DEADLINE && s->proto.cfg.capabilities != NULL)
+    if (s->proto.cfg.capabilities != NULL)
         say_bye(s, "too slow to log in");
     else
         session_free(s);
+}
+
+static void on_end(void *ctx, enum conn_end why)
+{
+    (void)why;
+    session_free(ctx);
 }
 
 static void turn_away(struct edge *e, const struct edge_client *c)
@@ -430,7 +438,8 @@ void imap_login_accept(struct edge *e, const struct edge_client *c)
     s->delay = loop_timer_new(e->env->loop, "imap.delay", on_delay, s);
     edge_session_begin(e, &s->es, c);
     s->conn = conn_accept(e->env->loop, c->fd, &limits, &handlers, s);
-    conn_deadline(s->conn, conf_int(e->env->conf, "login_timeout") * 1000);
+    s->deadline = loop_timer_new(e->env->loop, "imap.deadline", on_deadline, s);
+    loop_timer_set(s->deadline, conf_int(e->env->conf, "login_timeout") * 1000);
     if (c->service == CONF_IMAPS)
         conn_start_tls_server(s->conn, e->tls);
     else

@@ -53,6 +53,7 @@ static void free_client(struct client *c)
     if (c->command != NULL)
         c->command_free(c->command);
     list_remove(&c->link);
+    loop_timer_free(&c->silence);
     imap_session_free(&c->proto);
     buf_free(&c->early);
     buf_free(&c->out);
@@ -453,11 +454,25 @@ static int64_t idle_ms(const struct client *c)
     return conf_int(c->m->env->conf, "imap_idle") * 1000;
 }
 
+/* Not conn_deadline(): the client is to be told (RFC 3501 5.4), and can be only while the
+ * connection lives. */
+static void on_silence(void *ctx)
+{
+    struct client *c = ctx;
+
+    if (c->conn == NULL)
+        return;
+    if (conn_out_len(c->conn) > 0)
+        client_close(c); /* it does not even read */
+    else
+        client_bye(c, "nothing was heard for too long");
+}
+
 static void on_input(void *ctx)
 {
     struct client *c = ctx;
 
-    conn_deadline(c->conn, idle_ms(c));
+    loop_timer_set(c->silence, idle_ms(c));
     client_pump(c);
 }
 
@@ -466,7 +481,7 @@ static void on_drained(void *ctx)
     struct client *c = ctx;
     void (*go_on)(struct client *) = c->on_writable;
 
-    conn_deadline(c->conn, idle_ms(c)); /* a reader that reads is alive */
+    loop_timer_set(c->silence, idle_ms(c)); /* a reader that reads is alive */
     if (go_on != NULL) {
         c->on_writable = NULL;
         go_on(c);
@@ -479,10 +494,8 @@ static void on_end(void *ctx, enum conn_end why)
 {
     struct client *c = ctx;
 
-    if (why == CONN_END_DEADLINE && conn_out_len(c->conn) == 0)
-        client_bye(c, "nothing was heard for too long");
-    else
-        client_close(c);
+    (void)why;
+    client_close(c);
 }
 
 static const struct conn_handlers handlers = {
@@ -580,7 +593,8 @@ void client_new(struct mailbox *m, struct account *account, int fd,
         c->tag = span_str(c->tag_text);
     imap_session_init(&c->proto, &cfg, IMAP_STATE_AUTH);
     c->conn = conn_accept(m->env->loop, fd, &limits, &handlers, c);
-    conn_deadline(c->conn, idle_ms(c));
+    c->silence = loop_timer_new(m->env->loop, "imap.silence", on_silence, c);
+    loop_timer_set(c->silence, idle_ms(c));
     l->op.run = load_run;
     l->op.done = load_done;
     l->op.is_write = true;

@@ -144,7 +144,8 @@ struct client {
     struct list viewer; /* folder->viewers */
     struct mailbox *m;
     struct account *account;
-    struct conn *conn; /* NULL: gone, waiting for the job under way */
+    struct conn *conn;          /* NULL: gone, waiting for the job under way */
+    struct loop_timer *silence; /* nothing came and nothing was read for too long */
     struct imap_session proto;
     struct buf early; /* octets edge had read already */
     struct buf out;   /* responses of this turn */
