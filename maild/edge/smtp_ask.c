@@ -85,19 +85,26 @@ void driver_on_unasked(void *ctx)
     d->unasked_cb(d, NULL);
 }
 
+/* Whom to ask what, how long to wait, and who takes the answer. */
+struct question {
+    enum role whom;
+    uint16_t type;
+    int64_t ms;
+    ipc_answer_fn cb;
+};
+
 /* Send what `w` wrote into `out`. When it cannot even be asked, `cb` comes without an answer,
  * and as ever later, from the loop. */
-static void ask(struct driver *d, enum role whom, uint16_t type, struct buf *out,
-                const struct wr *w, int fd, int64_t ms, ipc_answer_fn cb)
+static void ask(struct driver *d, const struct question *q, const struct wr *w, int fd)
 {
-    struct ipc *ch = d->base.edge->env->peer[whom];
+    struct ipc *ch = d->base.edge->env->peer[q->whom];
 
     assert(d->call == NULL);
     if (ch != NULL && !w->is_bad) {
-        d->call = ipc_call(ch, type, buf_all(out), fd, ms, cb, d);
+        d->call = ipc_call(ch, q->type, buf_all(w->out), fd, q->ms, q->cb, d);
         return;
     }
-    d->unasked_cb = cb;
+    d->unasked_cb = q->cb;
     loop_timer_set(d->unasked, 0);
 }
 
@@ -185,7 +192,7 @@ void driver_ask_rcpt(struct driver *d)
     buf_init(&out, 1024);
     wr_init(&w, &out);
     m_rcpt_encode(&m, &w);
-    ask(d, ROLE_DIRECTORY, IPC_RCPT, &out, &w, -1, ASK_MS, on_rcpt);
+    ask(d, &(struct question){ROLE_DIRECTORY, IPC_RCPT, ASK_MS, on_rcpt}, &w, -1);
     buf_free(&out);
 }
 
@@ -211,7 +218,7 @@ void driver_ask_sender(struct driver *d)
     buf_init(&out, 1024);
     wr_init(&w, &out);
     m_sender_encode(&m, &w);
-    ask(d, ROLE_DIRECTORY, IPC_SENDER, &out, &w, -1, ASK_MS, on_sender);
+    ask(d, &(struct question){ROLE_DIRECTORY, IPC_SENDER, ASK_MS, on_sender}, &w, -1);
     buf_free(&out);
 }
 
@@ -248,7 +255,7 @@ void driver_ask_auth(struct driver *d)
         assert(!"below the ceiling");
     wr_init(&w, &out);
     m_auth_encode(&m, &w);
-    ask(d, ROLE_DIRECTORY, IPC_AUTH, &out, &w, -1, ASK_MS, on_auth);
+    ask(d, &(struct question){ROLE_DIRECTORY, IPC_AUTH, ASK_MS, on_auth}, &w, -1);
     OPENSSL_cleanse(out.data, out.cap);
     buf_free(&out);
 }
@@ -377,7 +384,8 @@ void driver_offer(struct driver *d)
                           .body_size = body_size(d->body)};
     wr_init(&w, &out);
     m_accept_encode(&m, &w);
-    ask(d, ROLE_QUEUE, IPC_ACCEPT, &out, &w, body_fd(d->body), ACCEPT_MS, on_accepted);
+    ask(d, &(struct question){ROLE_QUEUE, IPC_ACCEPT, ACCEPT_MS, on_accepted}, &w,
+        body_fd(d->body));
     buf_free(&out);
     buf_free(&facts);
     buf_free(&trace);
