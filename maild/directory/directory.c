@@ -82,6 +82,11 @@ static void answer_status(struct job *j, uint16_t type)
             &(struct m_rcpt_result){.status = j->status, .targets = buf_all(&j->targets)},
             &w);
         break;
+    case IPC_ROUTE_RESULT:
+        m_route_result_encode(&(struct m_route_result){.status = j->status,
+                                                       .targets = buf_all(&j->targets)},
+                              &w);
+        break;
     case IPC_SENDER_RESULT:
         m_sender_result_encode(&(struct m_sender_result){.status = j->status}, &w);
         break;
@@ -114,6 +119,17 @@ static void rcpt_done(void *ctx)
     if (j->status != RCPT_OK_LOCAL && j->status != RCPT_OK_REMOTE)
         buf_reset(&j->targets);
     answer_status(j, IPC_RCPT_RESULT);
+}
+
+static void route_done(void *ctx)
+{
+    struct job *j = ctx;
+
+    if (j->status == RCPT_TRY_LATER)
+        directory_fault(j->d, "ROUTE", &j->err);
+    if (j->status != RCPT_OK_LOCAL && j->status != RCPT_OK_REMOTE)
+        buf_reset(&j->targets);
+    answer_status(j, IPC_ROUTE_RESULT);
 }
 
 static void sender_work(void *ctx)
@@ -176,6 +192,23 @@ static bool on_rcpt(struct directory *d, enum role asker, const struct ipc_in *i
     return true;
 }
 
+/* A report of ours goes out to anybody: as if somebody with a login had asked. */
+static bool on_route(struct directory *d, enum role asker, const struct ipc_in *in)
+{
+    struct m_route m;
+    struct job *j;
+
+    if (!m_route_decode(in->payload, &m))
+        return false;
+    j = job_new(d, asker, in->call);
+    name_set(j, m.address);
+    j->login_account = UINT64_MAX;
+    j->status = RCPT_TRY_LATER;
+    if (pool_run(d->db, rcpt_work, route_done, j) != 0)
+        answer_status(j, IPC_ROUTE_RESULT);
+    return true;
+}
+
 static bool on_sender(struct directory *d, enum role asker, const struct ipc_in *in)
 {
     struct m_sender m;
@@ -213,9 +246,8 @@ static const struct question {
     uint16_t type;
     bool (*ask)(struct directory *d, enum role asker, const struct ipc_in *in);
 } questions[] = {
-    {IPC_AUTH, directory_on_auth},
-    {IPC_RCPT, on_rcpt},
-    {IPC_SENDER, on_sender},
+    {IPC_AUTH, directory_on_auth},   {IPC_RCPT, on_rcpt},
+    {IPC_ROUTE, on_route},           {IPC_SENDER, on_sender},
     {IPC_SMTP_IN_DOMAIN, on_domain},
 };
 
@@ -264,7 +296,7 @@ static unsigned hash_threads(void)
 
 void *directory_start(struct role_env *env, struct err *err)
 {
-    static const enum role peers[] = {ROLE_EDGE, ROLE_RELAY, ROLE_MAILBOX};
+    static const enum role peers[] = {ROLE_EDGE, ROLE_QUEUE, ROLE_RELAY, ROLE_MAILBOX};
     const char *data_dir = conf_text(env->conf, "data_dir");
     struct directory *d;
 
