@@ -150,13 +150,26 @@ static bool put_lsub(struct imap_out *o, const struct imap_cmd *cmd,
     return true;
 }
 
+/* RECURSIVEMATCH: a subscribed name below that has no row of its own (RFC 5258 3.5). */
+static bool has_unshown_child(const struct imap_cmd *cmd, const struct imap_list_name *v,
+                              size_t n, size_t i)
+{
+    for (size_t k = i + 1;
+         v[i].has_subscribed_children && k < n && span_starts(v[k].name, v[i].name);
+         k++) {
+        if (v[k].is_subscribed && is_below(v[k].name, v[i].name) &&
+            !is_matched(cmd, v[k].name))
+            return true;
+    }
+    return false;
+}
+
 bool imap_put_list(struct imap_out *o, const struct imap_cmd *cmd,
                    const struct imap_list_name *v, size_t n, size_t i)
 {
     unsigned opt = cmd->list_options;
     bool is_childinfo = false;
 
-    (void)n;
     if (!is_matched(cmd, v[i].name))
         return false;
     if (cmd->op == IMAP_OP_LSUB)
@@ -164,7 +177,8 @@ bool imap_put_list(struct imap_out *o, const struct imap_cmd *cmd,
     if ((opt & IMAP_LIST_SPECIAL) != 0 && v[i].use[0] == '\0')
         return false;
     if ((opt & IMAP_LIST_SUBSCRIBED) != 0) {
-        is_childinfo = (opt & IMAP_LIST_RECURSIVE) != 0 && v[i].has_subscribed_children;
+        is_childinfo =
+            (opt & IMAP_LIST_RECURSIVE) != 0 && has_unshown_child(cmd, v, n, i);
         if (!v[i].is_subscribed && !is_childinfo)
             return false;
     } else if (v[i].is_missing) {

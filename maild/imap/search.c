@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "maild/imap/search.h"
 
+#include "base/msg/address.h"
 #include "base/msg/date.h"
 #include "base/msg/encword.h"
 #include "base/msg/header.h"
@@ -9,6 +10,7 @@
 
 #define HEADER_TEXT_MAX (4u * 1024u * 1024u)
 #define BODY_TEXT_MAX   (96u * 1024u * 1024u)
+#define LIST_ARENA_MAX  (4u * 1024u * 1024u)
 #define TREE_ARENA_MAX  (8u * 1024u * 1024u)
 
 bool imap_set_has(const struct imap_set *set, uint32_t n, uint32_t max)
@@ -143,6 +145,43 @@ static struct span body_text(struct imap_text *t)
     return buf_all(&t->body);
 }
 
+static bool is_address_field(struct span name)
+{
+    static const char *const names[] = {"From", "Sender", "Reply-To", "To", "Cc", "Bcc"};
+
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        if (span_eq_str_nocase(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+/* The addresses once more, as the envelope has them: comments and folds inside one do not
+ * keep "a@b" from being found. When the buffer is full the text ends. */
+static void add_addresses(struct span value, struct buf *out)
+{
+    struct arena *a = arena_new(LIST_ARENA_MAX);
+    struct address_list list;
+
+    address_list_parse(value, a, &list);
+    for (size_t i = 0; i < list.n; i++) {
+        const struct address *v = &list.v[i];
+
+        if (buf_str(out, "\n") == -1)
+            break;
+        add_value(v->name, out);
+        if (buf_str(out, " <") == -1)
+            break;
+        utf8_fold(v->local, out);
+        if (buf_str(out, "@") == -1)
+            break;
+        utf8_fold(v->domain, out);
+        if (buf_str(out, ">") == -1)
+            break;
+    }
+    arena_free(&a);
+}
+
 static bool one_header_has(struct span header, const struct imap_key *k)
 {
     struct header_iter it;
@@ -155,8 +194,10 @@ static bool one_header_has(struct span header, const struct imap_key *k)
 
         if (!span_eq_nocase(f.name, k->field) || f.name.n == 0)
             continue;
-        buf_init(&value, f.value.n * 8 + 16);
+        buf_init(&value, f.value.n * 16 + 4096);
         add_value(f.value, &value);
+        if (k->text.n > 0 && is_address_field(f.name))
+            add_addresses(f.value, &value);
         is_hit = k->text.n == 0 || span_find(buf_all(&value), k->text) >= 0;
         buf_free(&value);
     }
