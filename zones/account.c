@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+/* zones/account.c - see account.h. Addresses are brought into one form at the border (fold),
+ * so that everything behind it compares octets; rows are read by one SELECT text with a WHERE
+ * of its own each. secrets.db commits by itself: see "secrets first" in zones/domaindb.h. */
 #include "zones/account.h"
 
 #include <string.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* zones/gen_base.c - rules for what makes a zone a zone: SOA, NS, delegations to our own zones
- * below, addresses of hosts, and the lock-down of names that have no mail. */
+ * below, addresses of hosts, and the lock-down of names that have no mail.
+ *
+ * Design: a host's records go into the zone that holds its name, and into that one only: a zone
+ * below (child-zone) takes them over, except that name servers below the cut are repeated as
+ * glue. Lock-down comes last and looks at what is there. */
 #include <stdlib.h>
 
 #include "base/core/mem.h"

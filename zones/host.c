@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* zones/host.c - see host.h. A machine of 64 hosts is read in three queries. */
+/* zones/host.c - see host.h.
+ *
+ * Design: the whole set is read in three queries, for it is small and every zone needs it.
+ * Writing compares with what is there and changes only what differs, so that the change log
+ * shows what happened and an unchanged host moves no serial. */
 #include "zones/host.h"
 
 #include <stdlib.h>

@@ -8,7 +8,7 @@ int record_each(struct domaindb *d, int64_t domain_id,
     struct db_stmt *s =
         db_stmt(d->main,
                 "SELECT id, domain_id, owner, type, ttl_s, rdata FROM record"
-                " WHERE domain_id = ?1 ORDER BY owner, type, id",
+                " WHERE ?1 = 0 OR domain_id = ?1 ORDER BY domain_id, owner, type, id",
                 err);
     struct record_row r;
     enum db_result got;

@@ -16,6 +16,7 @@ struct record_row {
     const char *rdata; /* presentation form, names absolute; borrowed */
 };
 
+/* domain_id 0: of all domains. `each` must not write. */
 MUST_USE int record_each(struct domaindb *d, int64_t domain_id,
                          void (*each)(void *ctx, const struct record_row *row), void *ctx,
                          struct err *err);

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+/* zones/cli/cli.c - see cli.h. Everything that fails says so here, once, on standard error; what
+ * is returned is the exit code. A command that got an exit code other than CLI_OK only has to
+ * clean up and return it. */
 #include "zones/cli/cli.h"
 
 #include <stdarg.h>

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* zones/cli/cmd_host.c - `signpost host`: machines, their roles, addresses and services. */
+/* zones/cli/cmd_host.c - `signpost host`: machines, their roles, addresses and services.
+ *
+ * add and set share their options; each option alters the row, the row is stored, and the zone
+ * that holds the host's name is generated and linted before the commit. The other zones follow
+ * when the builder hears of the change: it keeps the last good one of any that would break. */
 #include <string.h>
 
 #include "zones/change.h"

@@ -206,42 +206,11 @@ static void list_one(void *ctx, const struct record_row *row)
     table_row(ctx, values);
 }
 
-struct all_records {
-    struct cli *c;
-    struct table *t;
-    int64_t *ids;
-    size_t n;
-};
-
-static void collect_id(void *ctx, const struct domain_row *row)
-{
-    struct all_records *all = ctx;
-
-    all->ids[all->n++] = row->id;
-}
-
-/* Domain by domain: a callback must not run another query of its own. */
-static int list_all(struct all_records *all, struct err *err)
-{
-    int64_t n = domain_count(all->c->db, err);
-    int rc = n == -1 ? -1 : 0;
-
-    all->ids = calloc((size_t)(n < 0 ? 0 : n) + 1, sizeof(*all->ids));
-    if (all->ids == NULL)
-        return err_set(err, "out of memory");
-    if (rc == 0)
-        rc = domain_each(all->c->db, collect_id, all, err);
-    for (size_t i = 0; i < all->n && rc == 0; i++)
-        rc = record_each(all->c->db, all->ids[i], list_one, all->t, err);
-    free(all->ids);
-    return rc;
-}
-
 static enum cli_exit run_list(struct cli *c, const struct cli_args *a)
 {
-    struct domain_row domain;
-    struct all_records all = {.c = c};
+    struct domain_row domain = {.id = 0};
     struct err err = {0};
+    struct table *t;
     enum cli_exit rc = CLI_OK;
     int got;
 
@@ -251,11 +220,9 @@ static enum cli_exit run_list(struct cli *c, const struct cli_args *a)
         rc = cli_find_domain(c, a->word[0], &domain);
     if (rc != CLI_OK)
         return rc;
-    all.t = table_begin(list_columns, COUNT_OF(list_columns), c->is_json);
-    got = a->n == 1 ? record_each(c->db, domain.id, list_one, all.t, &err)
-                    : list_all(&all, &err);
-    (void)table_end(&all.t,
-                    "no custom records; the generated ones: signpost zone show NAME");
+    t = table_begin(list_columns, COUNT_OF(list_columns), c->is_json);
+    got = record_each(c->db, domain.id, list_one, t, &err);
+    (void)table_end(&t, "no custom records; the generated ones: signpost zone show NAME");
     return got == 0 ? CLI_OK : cli_say(CLI_FAULT, "%s", err.text);
 }
 

@@ -14,6 +14,7 @@
 
 #include <openssl/crypto.h>
 
+#include "base/core/mem.h"
 #include "base/crypto/selfca.h"
 #include "zones/change.h"
 #include "zones/cli/cli.h"
@@ -49,11 +50,9 @@ static int write_file(const char *path, mode_t mode, struct span text, struct er
 /* Directories above `path`, as far as they are missing. */
 static int make_parents(const char *path, mode_t mode, struct err *err)
 {
-    char *copy = strdup(path);
+    char *copy = mem_strdup(path);
     int rc = 0;
 
-    if (copy == NULL)
-        return err_set(err, "out of memory");
     for (char *p = copy + 1; rc == 0 && (p = strchr(p, '/')) != NULL; p++) {
         *p = '\0';
         if (mkdir(copy, mode) == -1 && errno != EEXIST)

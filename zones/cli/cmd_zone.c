@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* zones/cli/cmd_zone.c - `signpost zone`, `signpost why`: the records of a domain, where each
- * comes from, and what changed. */
+ * comes from, and what changed.
+ *
+ * All work on drafts (zones/draft.h), which is what dnsd serves once it has heard of the last
+ * commit; a draft of an earlier serial comes from zones/past.h, so a diff is two drafts. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
