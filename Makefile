@@ -61,6 +61,7 @@ PROGS := $(foreach p,dnsd maild checker,$(if $(wildcard $(p)/main.c),$(B)/bin/$(
 	$(if $(wildcard zones/cli/main.c),$(B)/bin/signpost)
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 
 all: $(PROGS) ## build the programs
 
@@ -97,7 +98,11 @@ $(B)/tools/%: $(B)/obj/tests/tools/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK)
 
-tools: $(TOOLS)
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK)
+
+tools: $(TOOLS) $(BENCH)
 
 # unit: every test program, or those whose path contains a word of T.
 UNIT := $(if $(T),$(foreach t,$(TESTS),$(if $(strip $(foreach w,$(T),$(findstring $(w),$(t)))),$(t))),$(TESTS))

@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: ISC */
+/* tests/bench/dnsload.c - UDP queries in batches, and a judgement of every answer.
+ *
+ *     dnsload -p PORT -q QUERYFILE [-a 127.0.0.1] [-t SECONDS] [-r RATE] [-w WINDOW]
+ *             [-s SOCKETS]
+ *
+ * QUERYFILE: "name type [rcode]" a line; rcode is NOERROR unless said, and then at least one
+ * answer record is expected. RATE 0 is as fast as WINDOW outstanding queries allow. Cheaper
+ * per query than the server, so that the server is what is measured.
+ *
+ * Every answer must be for a question that is outstanding on that socket, repeat it octet by
+ * octet, be authoritative (unless REFUSED), have the rcode wanted, and parse to its last
+ * octet; else it is `wrong`. `changed`: right, but not the octets the same question got
+ * before. `lost` queries got no answer; `own_drops` is what this program's own sockets threw
+ * away (SO_RXQ_OVFL); `unexplained` = lost - own_drops is what somebody else lost.
+ *
+ * One JSON line; exit 0 when nothing was wrong or unexplained, 1 else, 2 for usage. */
+#include <arpa/inet.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/core/buf.h"
+#include "base/core/clock.h"
+#include "base/core/hash.h"
+#include "base/core/mem.h"
+#include "base/dns/message.h"
+
+enum {
+    BATCH = 32,
+    SOCKETS_MAX = 64,
+    REPLY = 2048,
+    BUCKETS = 2048,
+    PER_OCTAVE = 44, /* buckets 1.6 % wide */
+    IDS = 65536,
+    QUIET_US = 500000, /* waiting for the last answers */
+    GIVE_UP_US = 300000,
+};
+
+struct question {
+    uint32_t at; /* of the packet */
+    uint16_t len;
+    uint8_t rcode;
+    bool is_known; /* `sum` is of an answer */
+    uint32_t sum;
+};
+
+struct flight {
+    int64_t sent_us; /* 0: nothing outstanding under this id */
+    uint32_t question;
+};
+
+struct sock {
+    int fd;
+    uint16_t id;
+    unsigned outstanding;
+    int64_t last_us;
+    uint32_t drops;
+    struct flight flights[IDS];
+};
+
+struct load {
+    const char *address, *file;
+    long port, seconds, rate, window, n_socks;
+    struct buf packets;
+    struct question *questions;
+    size_t n, cap, next;
+    struct sock *socks[SOCKETS_MAX];
+    uint64_t sent, got, lost, wrong, changed, truncated, octets;
+    uint64_t rcodes[16];
+    uint64_t buckets[BUCKETS];
+    struct mmsghdr in[BATCH], out[BATCH];
+    struct iovec in_iov[BATCH], out_iov[BATCH];
+    uint8_t replies[BATCH][REPLY], queries[BATCH][512];
+    _Alignas(struct cmsghdr) uint8_t control[BATCH][64];
+    struct question *batch[BATCH];
+};
+
+static int64_t now_us(void)
+{
+    return clock_mono_us(clock_system());
+}
+
+/* --- questions --- */
+
+static bool add_question(struct load *l, const char *name, const char *type,
+                         const char *rcode)
+{
+    struct message_query q = {.class = RRCLASS_IN, .edns_payload = 1232};
+    struct question *made;
+    struct dname qname;
+
+    if (dname_parse(span_str(name), NULL, &qname) != DNAME_OK ||
+        !rrtype_parse(span_str(type), &q.type))
+        return false;
+    if (l->n == l->cap) {
+        l->cap = l->cap == 0 ? 1024 : l->cap * 2;
+        l->questions = mem_resize(l->questions, l->cap, sizeof(l->questions[0]));
+    }
+    made = &l->questions[l->n];
+    *made = (struct question){.at = (uint32_t)l->packets.len};
+    while (
+        *rcode != '\0' && made->rcode < 15 &&
+        (rcode_name(made->rcode) == NULL || strcmp(rcode_name(made->rcode), rcode) != 0))
+        made->rcode++;
+    if (message_put_query(&l->packets, dname_span(&qname), &q) != 0)
+        return false;
+    made->len = (uint16_t)(l->packets.len - made->at);
+    l->n++;
+    return true;
+}
+
+static bool read_questions(struct load *l)
+{
+    FILE *f = fopen(l->file, "r");
+    char line[1024];
+    bool is_good = f != NULL;
+
+    while (is_good && fgets(line, sizeof(line), f) != NULL) {
+        char name[600] = "";
+        char type[32] = "";
+        char rcode[32] = "";
+
+        if (sscanf(line, "%599s %31s %31s", name, type, rcode) < 2)
+            continue;
+        is_good = add_question(l, name, type, rcode);
+        if (!is_good)
+            (void)fprintf(stderr, "dnsload: not a question: %s", line);
+    }
+    if (f != NULL)
+        (void)fclose(f);
+    return is_good && l->n > 0;
+}
+
+/* --- sockets --- */
+
+static bool open_sockets(struct load *l)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)l->port)};
+    int one = 1;
+    int room = 4 << 20;
+
+    if (inet_pton(AF_INET, l->address, &to.sin_addr) != 1)
+        return false;
+    for (long i = 0; i < l->n_socks; i++) {
+        struct sock *s = mem_new(1, sizeof(*s));
+
+        l->socks[i] = s;
+        s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (s->fd == -1 || connect(s->fd, (const struct sockaddr *)&to, sizeof(to)) == -1)
+            return false;
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+        (void)setsockopt(s->fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one));
+    }
+    return true;
+}
+
+static void set_up_messages(struct load *l)
+{
+    for (int i = 0; i < BATCH; i++) {
+        l->in_iov[i] = (struct iovec){l->replies[i], REPLY};
+        l->out_iov[i] = (struct iovec){l->queries[i], 0};
+        l->in[i].msg_hdr.msg_iov = &l->in_iov[i];
+        l->in[i].msg_hdr.msg_iovlen = 1;
+        l->out[i].msg_hdr.msg_iov = &l->out_iov[i];
+        l->out[i].msg_hdr.msg_iovlen = 1;
+    }
+}
+
+/* --- judging --- */
+
+static bool is_right(const struct load *l, const struct question *q, struct span reply)
+{
+    struct message m;
+    struct message_rr rr;
+    enum message_result r;
+    size_t question_end = (size_t)q->len - 11; /* our OPT */
+
+    if (!message_open(&m, reply) || reply.n < question_end ||
+        memcmp(reply.p + MESSAGE_HEADER, l->packets.data + q->at + MESSAGE_HEADER,
+               question_end - MESSAGE_HEADER) != 0)
+        return false;
+    if ((m.flags & MESSAGE_QR) == 0 || message_rcode(&m) != q->rcode)
+        return false;
+    if (q->rcode != RCODE_REFUSED && (m.flags & MESSAGE_AA) == 0)
+        return false;
+    if (q->rcode == RCODE_NOERROR && m.counts[MESSAGE_ANSWER] == 0 &&
+        (m.flags & MESSAGE_TC) == 0)
+        return false;
+    while ((r = message_next(&m, &rr)) == MESSAGE_OK)
+        continue;
+    return r == MESSAGE_END;
+}
+
+static void judge(struct load *l, struct question *q, struct span reply)
+{
+    uint32_t sum = crc32c(0, span_drop(reply, 2));
+
+    l->rcodes[reply.p[3] & 15]++;
+    l->truncated += (reply.p[2] & 2) != 0;
+    l->octets += reply.n;
+    if (!is_right(l, q, reply)) {
+        l->wrong++;
+        return;
+    }
+    l->changed += q->is_known && q->sum != sum;
+    q->is_known = true;
+    q->sum = sum;
+}
+
+static size_t bucket_of(int64_t us)
+{
+    double v = us < 1 ? 1 : (double)us;
+    size_t octave = 0;
+    size_t b;
+
+    while (v >= 2) {
+        v /= 2;
+        octave++;
+    }
+    b = octave * PER_OCTAVE + (size_t)((v - 1) * PER_OCTAVE);
+    return b < BUCKETS ? b : BUCKETS - 1;
+}
+
+static double percentile(const struct load *l, double p)
+{
+    uint64_t sum = 0;
+
+    for (size_t b = 0; b < BUCKETS; b++) {
+        sum += l->buckets[b];
+        if (l->got > 0 && (double)sum >= p * (double)l->got)
+            return (double)(1ull << (b / PER_OCTAVE)) *
+                   (1 + (double)(b % PER_OCTAVE) / PER_OCTAVE);
+    }
+    return 0;
+}
+
+/* --- the load --- */
+
+static void send_some(struct load *l, struct sock *s, int64_t now, unsigned n)
+{
+    int sent;
+
+    for (unsigned i = 0; i < n; i++) {
+        struct question *q = &l->questions[(l->next + i) % l->n];
+        uint16_t id = (uint16_t)(s->id + i);
+
+        memcpy(l->queries[i], l->packets.data + q->at, q->len);
+        l->queries[i][0] = (uint8_t)(id >> 8);
+        l->queries[i][1] = (uint8_t)(id & 0xff);
+        l->out_iov[i].iov_len = q->len;
+    }
+    sent = sendmmsg(s->fd, l->out, n, 0);
+    for (int i = 0; i < sent; i++) {
+        struct flight *f = &s->flights[s->id++];
+
+        f->sent_us = now;
+        f->question = (uint32_t)l->next;
+        l->next = (l->next + 1) % l->n;
+        if (s->outstanding++ == 0)
+            s->last_us = now;
+        l->sent++;
+    }
+}
+
+static void note_drops(struct sock *s, struct msghdr *m)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c))
+        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL)
+            memcpy(&s->drops, CMSG_DATA(c), sizeof(s->drops));
+}
+
+static void take_reply(struct load *l, struct sock *s, struct span reply, int64_t now)
+{
+    struct flight *f;
+
+    if (reply.n < MESSAGE_HEADER) {
+        l->wrong++;
+        return;
+    }
+    f = &s->flights[reply.p[0] << 8 | reply.p[1]];
+    if (f->sent_us == 0) { /* nobody asked, or given up already */
+        l->wrong += f->question == UINT32_MAX ? 0 : 1;
+        return;
+    }
+    l->buckets[bucket_of(now - f->sent_us)]++;
+    l->got++;
+    f->sent_us = 0;
+    if (s->outstanding > 0)
+        s->outstanding--;
+    judge(l, &l->questions[f->question], reply);
+}
+
+static bool receive_some(struct load *l, struct sock *s)
+{
+    int n;
+    int64_t now;
+
+    for (int i = 0; i < BATCH; i++) {
+        l->in[i].msg_hdr.msg_control = l->control[i];
+        l->in[i].msg_hdr.msg_controllen = sizeof(l->control[i]);
+    }
+    n = recvmmsg(s->fd, l->in, BATCH, MSG_DONTWAIT, NULL);
+    if (n <= 0)
+        return false;
+    now = s->last_us = now_us();
+    for (int i = 0; i < n; i++) {
+        note_drops(s, &l->in[i].msg_hdr);
+        take_reply(l, s, span_of(l->replies[i], l->in[i].msg_len), now);
+    }
+    return true;
+}
+
+/* Answers that are this late will not come; a late one is then no wrong answer. */
+static void give_up(struct load *l, struct sock *s)
+{
+    l->lost += s->outstanding;
+    s->outstanding = 0;
+    for (size_t i = 0; i < IDS; i++)
+        if (s->flights[i].sent_us != 0)
+            s->flights[i] = (struct flight){0, UINT32_MAX};
+}
+
+static unsigned allowed(const struct load *l, const struct sock *s, int64_t since_us)
+{
+    long n = l->window / l->n_socks - (long)s->outstanding;
+
+    if (l->rate > 0) {
+        long due = (long)((double)since_us * (double)l->rate / 1e6) - (long)l->sent;
+
+        n = due < n ? due : n;
+    }
+    return n <= 0 ? 0 : (n > BATCH ? BATCH : (unsigned)n);
+}
+
+static double run(struct load *l)
+{
+    int64_t start = now_us();
+    int64_t end = start + l->seconds * 1000000;
+    int64_t now = start;
+    uint64_t outstanding = 1;
+
+    while (now < end || (outstanding > 0 && now < end + QUIET_US)) {
+        bool was_idle = true;
+
+        outstanding = 0;
+        for (long i = 0; i < l->n_socks; i++) {
+            struct sock *s = l->socks[i];
+            unsigned n = now < end ? allowed(l, s, now - start) : 0;
+
+            if (n > 0)
+                send_some(l, s, now, n);
+            was_idle &= !receive_some(l, s) && n == 0;
+            if (s->outstanding > 0 && now - s->last_us > GIVE_UP_US)
+                give_up(l, s);
+            outstanding += s->outstanding;
+        }
+        if (was_idle && l->rate > 0)
+            (void)usleep(100); /* leave the processor to the server */
+        now = now_us();
+    }
+    for (long i = 0; i < l->n_socks; i++)
+        give_up(l, l->socks[i]);
+    return (double)l->seconds;
+}
+
+static int report(const struct load *l, double seconds)
+{
+    uint64_t drops = 0;
+    uint64_t unexplained;
+
+    for (long i = 0; i < l->n_socks; i++)
+        drops += l->socks[i]->drops;
+    unexplained = l->lost > drops ? l->lost - drops : 0;
+    (void)printf(
+        "{\"qps\":%.0f,\"sent\":%llu,\"answered\":%llu,\"lost\":%llu,"
+        "\"own_drops\":%llu,\"unexplained\":%llu,\"wrong\":%llu,\"changed\":%llu,"
+        "\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"octets\":%.0f,"
+        "\"noerror\":%llu,\"nxdomain\":%llu,\"servfail\":%llu,\"refused\":%llu,"
+        "\"truncated\":%llu}\n",
+        (double)l->got / seconds, (unsigned long long)l->sent, (unsigned long long)l->got,
+        (unsigned long long)l->lost, (unsigned long long)drops,
+        (unsigned long long)unexplained, (unsigned long long)l->wrong,
+        (unsigned long long)l->changed, percentile(l, .5), percentile(l, .99),
+        percentile(l, .999), l->got > 0 ? (double)l->octets / (double)l->got : 0,
+        (unsigned long long)l->rcodes[0], (unsigned long long)l->rcodes[3],
+        (unsigned long long)l->rcodes[2], (unsigned long long)l->rcodes[5],
+        (unsigned long long)l->truncated);
+    return l->wrong > 0 || unexplained > 0 || l->got == 0;
+}
+
+static bool read_options(int argc, char **argv, struct load *l)
+{
+    int c;
+
+    while ((c = getopt(argc, argv, "a:p:q:t:r:w:s:")) != -1)
+        switch (c) {
+        case 'a':
+            l->address = optarg;
+            break;
+        case 'p':
+            l->port = strtol(optarg, NULL, 10);
+            break;
+        case 'q':
+            l->file = optarg;
+            break;
+        case 't':
+            l->seconds = strtol(optarg, NULL, 10);
+            break;
+        case 'r':
+            l->rate = strtol(optarg, NULL, 10);
+            break;
+        case 'w':
+            l->window = strtol(optarg, NULL, 10);
+            break;
+        case 's':
+            l->n_socks = strtol(optarg, NULL, 10);
+            break;
+        default:
+            return false;
+        }
+    return l->file != NULL && l->port > 0 && l->port < 65536 && l->n_socks > 0 &&
+           l->n_socks <= SOCKETS_MAX && l->window >= l->n_socks && l->seconds > 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct load *l = mem_new(1, sizeof(*l));
+
+    l->address = "127.0.0.1";
+    l->seconds = 5;
+    l->window = 256;
+    l->n_socks = 16;
+    buf_init(&l->packets, (size_t)1 << 30);
+    if (!read_options(argc, argv, l)) {
+        (void)fputs("usage: dnsload -p PORT -q QUERYFILE [-a ADDRESS] [-t SECONDS] "
+                    "[-r RATE] [-w WINDOW] [-s SOCKETS]\n",
+                    stderr);
+        return 2;
+    }
+    if (!read_questions(l) || !open_sockets(l)) {
+        (void)fprintf(stderr, "dnsload: cannot read %s or reach %s\n", l->file,
+                      l->address);
+        return 2;
+    }
+    set_up_messages(l);
+    return report(l, run(l));
+}

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: ISC */
+/* tests/tools/addlatency.c - how long from a commit to the first right answer, under load.
+ *
+ *     addlatency -d DATA_DIR -r RUN_DIR -p PORT -n NAME -L "dnsload ..." -- COMMAND...
+ *
+ * Starts the load (-L, may be left out), waits a second, runs COMMAND, which adds the domain
+ * NAME, and asks for NAME's SOA five thousand times a second until the answer is right. The
+ * clock starts at the last write to signpost.db-wal before the writer's datagram: that is the
+ * writing of the commit, a moment before it is durable, so the figure is rather too long
+ * than too short. The time from the datagram (the commit is done) is printed too.
+ *
+ * Right is: our question, NOERROR, AA, a SOA. Before that only REFUSED or NXDOMAIN may come,
+ * and afterwards every answer of the next second must be right. The load's own judgement is
+ * its exit status.
+ *
+ * Prints one JSON line. Exit 0 when it took at most 50 ms and nothing was wrong. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/core/buf.h"
+#include "base/core/clock.h"
+#include "base/core/err.h"
+#include "base/dns/message.h"
+
+enum {
+    PROBE_US = 200,
+    LOAD_FIRST_US = 1000000,
+    AFTER_US = 1000000,
+    GIVE_UP_US = 60000000,
+    LIMIT_US = 50000,
+};
+
+struct trial {
+    const char *data_dir, *run_dir, *name, *load;
+    long port;
+    char **command;
+    struct dname qname;
+    int probe_fd, notify_fd, wal_fd;
+    pid_t load_pid, command_pid;
+    char notify_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+    int64_t write_us, commit_us, answer_us; /* 0: not seen yet */
+    int64_t last_write_us;
+    unsigned wrong, probes, replies;
+    uint16_t id;
+};
+
+static int64_t now_us(void)
+{
+    return clock_mono_us(clock_system());
+}
+
+/* --- what is watched --- */
+
+static int open_notify(struct trial *t, struct err *err)
+{
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+
+    if ((size_t)snprintf(to.sun_path, sizeof(to.sun_path), "%s/notify/addlatency.%d",
+                         t->run_dir, (int)getpid()) >= sizeof(to.sun_path))
+        return err_set(err, "run_dir is too long");
+    t->notify_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (t->notify_fd == -1 ||
+        bind(t->notify_fd, (const struct sockaddr *)&to, sizeof(to)) == -1)
+        return err_sys(err, "%s", to.sun_path);
+    memcpy(t->notify_path, to.sun_path, sizeof(to.sun_path));
+    return 0;
+}
+
+static int open_wal(struct trial *t, struct err *err)
+{
+    char path[PATH_MAX];
+
+    (void)snprintf(path, sizeof(path), "%s/db/signpost.db-wal", t->data_dir);
+    t->wal_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (t->wal_fd == -1 || inotify_add_watch(t->wal_fd, path, IN_MODIFY) == -1)
+        return err_sys(err, "watch %s", path);
+    return 0;
+}
+
+static int open_probe(struct trial *t, struct err *err)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)t->port),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    t->probe_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (t->probe_fd == -1 ||
+        connect(t->probe_fd, (const struct sockaddr *)&to, sizeof(to)) == -1)
+        return err_sys(err, "port %ld", t->port);
+    return 0;
+}
+
+static pid_t spawn(char *const argv[], int out_fd)
+{
+    pid_t pid = fork();
+
+    if (pid != 0)
+        return pid;
+    if (out_fd != -1)
+        (void)dup2(out_fd, STDOUT_FILENO);
+    (void)execvp(argv[0], argv);
+    (void)fprintf(stderr, "addlatency: %s: %s\n", argv[0], strerror(errno));
+    _exit(127);
+}
+
+/* --- probing --- */
+
+static void send_probe(struct trial *t)
+{
+    struct message_query q = {.id = ++t->id, .type = RR_SOA, .class = RRCLASS_IN};
+    struct buf packet;
+
+    buf_init(&packet, 512);
+    if (message_put_query(&packet, dname_span(&t->qname), &q) == 0 &&
+        send(t->probe_fd, packet.data, packet.len, 0) > 0)
+        t->probes++;
+    buf_free(&packet);
+}
+
+static bool is_right(const struct trial *t, struct span reply)
+{
+    struct message m;
+    struct message_rr rr;
+
+    return message_open(&m, reply) && message_rcode(&m) == RCODE_NOERROR &&
+           (m.flags & MESSAGE_AA) != 0 && m.counts[MESSAGE_ANSWER] == 1 &&
+           message_next(&m, &rr) == MESSAGE_OK &&
+           dname_eq(dname_span(&rr.owner), dname_span(&t->qname)) &&
+           message_next(&m, &rr) == MESSAGE_OK && rr.type == RR_SOA;
+}
+
+static bool is_not_yet(struct span reply)
+{
+    struct message m;
+
+    return message_open(&m, reply) &&
+           (message_rcode(&m) == RCODE_REFUSED || message_rcode(&m) == RCODE_NXDOMAIN);
+}
+
+static void take_replies(struct trial *t)
+{
+    uint8_t reply[2048];
+    ssize_t n;
+
+    while ((n = recv(t->probe_fd, reply, sizeof(reply), 0)) > 0) {
+        struct span s = span_of(reply, (size_t)n);
+
+        t->replies++;
+        if (is_right(t, s)) {
+            if (t->answer_us == 0)
+                t->answer_us = now_us();
+        } else if (t->answer_us != 0 || !is_not_yet(s)) {
+            t->wrong++;
+        }
+    }
+}
+
+/* The last write before the datagram is the commit's. */
+static void watch(struct trial *t)
+{
+    uint8_t octets[4096];
+
+    if (t->commit_us != 0)
+        return;
+    while (read(t->wal_fd, octets, sizeof(octets)) > 0)
+        t->last_write_us = now_us();
+    if (recv(t->notify_fd, octets, sizeof(octets), 0) >= 0) {
+        t->commit_us = now_us();
+        t->write_us = t->last_write_us;
+    }
+}
+
+/* --- the trial --- */
+
+static void start_load(struct trial *t)
+{
+    char shell[] = "/bin/sh";
+    char option[] = "-c";
+    char line[4096];
+    char *argv[] = {shell, option, line, NULL};
+
+    if (t->load == NULL)
+        return;
+    (void)snprintf(line, sizeof(line), "exec %s", t->load);
+    t->load_pid = spawn(argv, STDERR_FILENO);
+    (void)usleep(LOAD_FIRST_US);
+}
+
+static bool run(struct trial *t)
+{
+    int64_t start = now_us();
+    int64_t next = start;
+
+    t->command_pid = spawn(t->command, STDERR_FILENO);
+    for (int64_t now = start; now - start < GIVE_UP_US; now = now_us()) {
+        struct pollfd p[] = {
+            {t->probe_fd, POLLIN, 0}, {t->notify_fd, POLLIN, 0}, {t->wal_fd, POLLIN, 0}};
+        struct timespec wait = {0, PROBE_US * 1000};
+
+        watch(t);
+        take_replies(t);
+        if (t->answer_us != 0 && now - t->answer_us > AFTER_US)
+            return true;
+        if (now >= next) {
+            send_probe(t);
+            next = now + PROBE_US;
+        }
+        (void)ppoll(p, 3, &wait, NULL);
+    }
+    return false;
+}
+
+static int status_of(pid_t pid)
+{
+    int status = 0;
+
+    if (pid <= 0 || waitpid(pid, &status, 0) != pid)
+        return 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static int report(struct trial *t, bool is_answered)
+{
+    int64_t since = t->write_us != 0 ? t->write_us : t->commit_us;
+    int command = status_of(t->command_pid);
+    int load = status_of(t->load_pid);
+    double ms = (double)(t->answer_us - since) / 1000;
+    bool is_good = is_answered && since != 0 && t->answer_us - since <= LIMIT_US &&
+                   t->wrong == 0 && command == 0 && load == 0;
+
+    (void)printf("{\"zone\":\"%s\",\"ms\":%.2f,\"ms_from_notice\":%.2f,\"probes\":%u,"
+                 "\"replies\":%u,\"wrong\":%u,\"command_status\":%d,\"load_status\":%d,"
+                 "\"passed\":%s}\n",
+                 t->name, is_answered ? ms : -1,
+                 is_answered ? (double)(t->answer_us - t->commit_us) / 1000 : -1,
+                 t->probes, t->replies, t->wrong, command, load,
+                 is_good ? "true" : "false");
+    return is_good ? 0 : 1;
+}
+
+static bool read_options(int argc, char **argv, struct trial *t)
+{
+    int c;
+
+    while ((c = getopt(argc, argv, "+d:r:p:n:L:")) != -1)
+        switch (c) {
+        case 'd':
+            t->data_dir = optarg;
+            break;
+        case 'r':
+            t->run_dir = optarg;
+            break;
+        case 'p':
+            t->port = strtol(optarg, NULL, 10);
+            break;
+        case 'n':
+            t->name = optarg;
+            break;
+        case 'L':
+            t->load = optarg;
+            break;
+        default:
+            return false;
+        }
+    t->command = argv + optind;
+    return t->data_dir != NULL && t->run_dir != NULL && t->name != NULL && t->port > 0 &&
+           t->port < 65536 && optind < argc &&
+           dname_parse(span_str(t->name), NULL, &t->qname) == DNAME_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct trial t = {.notify_fd = -1, .wal_fd = -1, .probe_fd = -1};
+    struct err err = {0};
+    int rc = 2;
+
+    if (!read_options(argc, argv, &t)) {
+        (void)fputs("usage: addlatency -d DATA_DIR -r RUN_DIR -p PORT -n NAME "
+                    "[-L \"dnsload ...\"] -- COMMAND...\n",
+                    stderr);
+        return 2;
+    }
+    if (open_probe(&t, &err) != 0 || open_wal(&t, &err) != 0 ||
+        open_notify(&t, &err) != 0) {
+        (void)fprintf(stderr, "addlatency: %s\n", err.text);
+    } else {
+        start_load(&t);
+        rc = report(&t, run(&t));
+    }
+    if (t.notify_path[0] != '\0')
+        (void)unlink(t.notify_path);
+    return rc;
+}
