@@ -155,6 +155,8 @@ manlint: ## manual pages
 shellcheck: ## shell scripts
 	@$(if $(SCRIPTS),shellcheck $(SCRIPTS))
 	@echo "shellcheck: $(words $(SCRIPTS)) scripts"
+suites: $(B)/tools/suite ## conformance data of ../shared, where present
+	@tests/suites/run
 docs: $(B)/tools/docgen ## put the generated tables into the pages
 	@tests/tools/gen-docs
 docs-check: $(B)/tools/docgen ## fail when a generated table is stale
