@@ -15,14 +15,14 @@ static struct span key_of(const uint64_t *id)
     return span_of(id, sizeof(*id));
 }
 
-struct account *account_find(struct mailbox *m, uint64_t id)
+struct account *account_held(struct mailbox *m, uint64_t id)
 {
     return map_get(m->accounts, key_of(&id));
 }
 
 struct account *account_hold(struct mailbox *m, uint64_t id)
 {
-    struct account *a = account_find(m, id);
+    struct account *a = account_held(m, id);
 
     if (a != NULL) {
         a->holds++;

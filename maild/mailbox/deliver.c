@@ -134,7 +134,7 @@ static void add_run(struct shard_op *op, struct index *ix)
 
 static void delivered(struct delivery *d)
 {
-    struct account *a = account_find(d->m, d->row.file.account);
+    struct account *a = account_held(d->m, d->row.file.account);
     struct folder *f = a == NULL ? NULL : folder_find(a, d->box.id);
     struct index_msg row = {.uid = d->row.uid,
                             .date_s = d->row.date_s,

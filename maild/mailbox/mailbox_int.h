@@ -71,7 +71,7 @@ struct account {
 };
 
 /* The account in memory, or NULL. */
-struct account *account_find(struct mailbox *m, uint64_t id);
+struct account *account_held(struct mailbox *m, uint64_t id);
 /* Found or made, with one hold for the caller; NULL when the table is full. */
 struct account *account_hold(struct mailbox *m, uint64_t id);
 void account_release(struct account *a);
