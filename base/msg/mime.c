@@ -162,7 +162,11 @@ bool mime_value_parse(struct span value, struct arena *a, struct mime_value *v)
         v->subtype = take_token(&s, false);
     }
     while (s.at < s.in.n) {
-        if (peek(&s) == ';') {
+        skip_cfws(&s);
+        /* some senders forget the semicolon in front of a folded parameter */
+        if (peek(&s) != -1 && !is_tspecial((uint8_t)peek(&s))) {
+            take_param(&s, a, v);
+        } else if (peek(&s) == ';') {
             s.at++;
             take_param(&s, a, v);
         } else {

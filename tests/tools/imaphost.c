@@ -122,6 +122,7 @@ int main(int argc, char **argv)
     struct role_env edge, mailbox, other;
     struct err err = {0, ""};
     void *edge_state, *mailbox_state;
+    struct conf *conf;
     struct log log;
 
     if (argc != 3) {
@@ -130,14 +131,15 @@ int main(int argc, char **argv)
     }
     h.password = argv[2];
     log_init(&log, STDERR_FILENO, "imaphost", clock_system());
+    conf = conf_load(argv[1], &err);
     h.loop = loop_new(&log, clock_system());
     edge = (struct role_env){.self = ROLE_EDGE,
                              .loop = h.loop,
                              .log = &log,
                              .clock = clock_system(),
                              .rng = h.rng,
-                             .conf = conf_load(argv[1], &err)};
-    if (edge.conf == NULL)
+                             .conf = conf};
+    if (conf == NULL)
         die("read the configuration", &err);
     for (int i = 0; i < ROLE_COUNT; i++)
         edge.peer_fd[i] = -1;
@@ -164,5 +166,9 @@ int main(int argc, char **argv)
     loop_run(h.loop);
     edge_stop(edge_state);
     mailbox_stop(mailbox_state);
+    ipc_free(&h.edge);
+    ipc_free(&h.mailbox);
+    loop_free(&h.loop);
+    conf_free(&conf);
     return 0;
 }
