@@ -40,7 +40,7 @@
 #define SPARES_MAX   2
 #define NAME_MAX_LEN 32
 #define SKIP_NAME    "skip-damage"
-#define ZEROS_CHUNK  (256u * 1024u)
+#define ZEROS_CHUNK  (2u * 1024u * 1024u)
 
 struct segments {
     const struct fsops *fs;

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: ISC */
+/* tests/unit/maild/store/fs_sandbox.h - file calls that can be counted, failed, stopped and
+ * forgotten.
+ *
+ * Real files in a real folder, with three ways to go wrong at call number `at`:
+ *     SANDBOX_FAIL   this one call fails with `error`
+ *     SANDBOX_STOP   this and every later call fails with EIO and does nothing: the process
+ *                    was killed, what the kernel has stays
+ *     SANDBOX_EXIT   the process really ends, as by kill -9
+ * sandbox_power_loss() then takes back everything that was not synced: contents by file,
+ * names by folder. With `keep` it keeps a random part of the contents, as disks do. */
+#ifndef TESTS_FS_SANDBOX_H
+#define TESTS_FS_SANDBOX_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/core/mem.h"
+#include "base/core/rng.h"
+#include "maild/store/fsops.h"
+
+enum sandbox_mode { SANDBOX_COUNT, SANDBOX_FAIL, SANDBOX_STOP, SANDBOX_EXIT };
+
+/* One change that is not durable yet. */
+struct sandbox_undo {
+    enum {
+        UNDO_WRITE,
+        UNDO_SIZE,
+        UNDO_CREATE,
+        UNDO_RENAME,
+        UNDO_UNLINK,
+        UNDO_MKDIR
+    } what;
+    ino_t ino; /* file of WRITE and SIZE, folder of the others */
+    int fd;    /* the file, or the folder, kept open */
+    uint64_t at;
+    uint8_t *old;
+    size_t n;
+    char from[64], to[64];
+};
+
+struct sandbox {
+    struct fsops ops; /* first */
+    const struct fsops *sys;
+    enum sandbox_mode mode;
+    int error;
+    unsigned calls, at;
+    struct sandbox_undo *undo;
+    size_t n, cap;
+    unsigned graves;
+};
+
+static bool sandbox_stops(const struct fsops *fs)
+{
+    struct sandbox *s = (struct sandbox *)(void *)(uintptr_t)fs;
+    unsigned call = __atomic_add_fetch(&s->calls, 1, __ATOMIC_SEQ_CST);
+
+    if (s->mode == SANDBOX_EXIT && call == s->at)
+        (void)kill(getpid(), SIGKILL);
+    if ((s->mode == SANDBOX_FAIL && call == s->at) ||
+        (s->mode == SANDBOX_STOP && call >= s->at)) {
+        errno = s->mode == SANDBOX_FAIL ? s->error : EIO;
+        return true;
+    }
+    return false;
+}
+
+static struct sandbox *sandbox_of(const struct fsops *fs)
+{
+    return (struct sandbox *)(void *)(uintptr_t)fs;
+}
+
+static ino_t ino_of(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+static struct sandbox_undo *sandbox_note(struct sandbox *s, int what, int fd)
+{
+    struct sandbox_undo *u;
+
+    if (s->n == s->cap) {
+        s->cap = s->cap == 0 ? 64 : 2 * s->cap;
+        s->undo = mem_resize(s->undo, s->cap, sizeof(*s->undo));
+    }
+    u = &s->undo[s->n++];
+    memset(u, 0, sizeof(*u));
+    u->what = what;
+    u->ino = ino_of(fd);
+    u->fd = dup(fd);
+    return u;
+}
+
+/* Durable now: forget how to undo it. */
+static void sandbox_commit(struct sandbox *s, ino_t ino, bool is_folder)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        struct sandbox_undo *u = &s->undo[i];
+
+        if (u->ino == ino && (u->what >= UNDO_CREATE) == is_folder) {
+            if (u->what == UNDO_UNLINK)
+                (void)unlinkat(u->fd, u->to, 0);
+            (void)close(u->fd);
+            free(u->old);
+            continue;
+        }
+        s->undo[kept++] = *u;
+    }
+    s->n = kept;
+}
+
+static int sb_open(const struct fsops *fs, int dirfd, const char *path, int flags,
+                   mode_t mode)
+{
+    struct sandbox *s = sandbox_of(fs);
+    bool is_new;
+    int fd;
+
+    if (sandbox_stops(fs))
+        return -1;
+    is_new = (flags & O_CREAT) != 0 && faccessat(dirfd, path, F_OK, 0) == -1;
+    fd = s->sys->open(s->sys, dirfd, path, flags & ~O_TRUNC, mode);
+    if (fd != -1 && (flags & O_TRUNC) != 0)
+        (void)ftruncate(fd, 0); /* of a file nobody needs: not undone */
+    if (fd != -1 && is_new && dirfd != AT_FDCWD) {
+        /* the name belongs to the folder that holds it */
+        char dir[64];
+        const char *slash = strrchr(path, '/');
+        int parent;
+
+        (void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1,
+                       slash ? path : ".");
+        parent = openat(dirfd, dir, O_RDONLY | O_DIRECTORY);
+        (void)snprintf(sandbox_note(s, UNDO_CREATE, parent)->from, 64, "%s",
+                       slash ? slash + 1 : path);
+        (void)close(parent);
+    }
+    return fd;
+}
+
+static ssize_t sb_pwrite(const struct fsops *fs, int fd, const void *p, size_t n,
+                         off_t at)
+{
+    struct sandbox *s = sandbox_of(fs);
+    struct sandbox_undo *u;
+    struct stat st;
+    ssize_t old;
+
+    if (sandbox_stops(fs))
+        return -1;
+    (void)fstat(fd, &st);
+    u = sandbox_note(s, UNDO_WRITE, fd);
+    u->at = (uint64_t)at;
+    u->old = mem_new(1, n + 1);
+    old = pread(fd, u->old, n, at);
+    u->n = old > 0 ? (size_t)old : 0;
+    if (st.st_size < at + (off_t)n) {
+        u = sandbox_note(s, UNDO_SIZE, fd);
+        u->at = (uint64_t)st.st_size;
+    }
+    return pwrite(fd, p, n, at);
+}
+
+static int sb_allocate(const struct fsops *fs, int fd, off_t octets)
+{
+    return sandbox_stops(fs) ? -1 : fallocate(fd, 0, 0, octets);
+}
+
+static int sb_truncate(const struct fsops *fs, int fd, off_t octets)
+{
+    return sandbox_stops(fs) ? -1 : ftruncate(fd, octets);
+}
+
+static int sb_data_sync(const struct fsops *fs, int fd)
+{
+    if (sandbox_stops(fs))
+        return -1;
+    sandbox_commit(sandbox_of(fs), ino_of(fd), false);
+    return 0;
+}
+
+static int sb_dir_sync(const struct fsops *fs, int dirfd)
+{
+    if (sandbox_stops(fs))
+        return -1;
+    sandbox_commit(sandbox_of(fs), ino_of(dirfd), true);
+    return 0;
+}
+
+static int sb_write_back(const struct fsops *fs, int fd)
+{
+    (void)fd;
+    return sandbox_stops(fs) ? -1 : 0;
+}
+
+static int sb_name(const struct fsops *fs, int fd, int dirfd, const char *path)
+{
+    struct sandbox *s = sandbox_of(fs);
+    char dir[3];
+    int rc, parent;
+
+    if (sandbox_stops(fs))
+        return -1;
+    rc = s->sys->name(s->sys, fd, dirfd, path);
+    if (rc == 0) {
+        (void)snprintf(dir, sizeof(dir), "%.2s", path);
+        parent = openat(dirfd, dir, O_RDONLY | O_DIRECTORY);
+        (void)snprintf(sandbox_note(s, UNDO_CREATE, parent)->from, 64, "%s", path + 3);
+        (void)close(parent);
+    }
+    return rc;
+}
+
+static int sb_link(const struct fsops *fs, int fromdir, const char *from, int todir,
+                   const char *to)
+{
+    return sandbox_stops(fs) ? -1 : linkat(fromdir, from, todir, to, 0);
+}
+
+static int sb_rename(const struct fsops *fs, int fromdir, const char *from, int todir,
+                     const char *to)
+{
+    struct sandbox_undo *u;
+
+    if (sandbox_stops(fs))
+        return -1;
+    u = sandbox_note(sandbox_of(fs), UNDO_RENAME, fromdir);
+    (void)snprintf(u->from, sizeof(u->from), "%s", from);
+    (void)snprintf(u->to, sizeof(u->to), "%s", to);
+    return renameat(fromdir, from, todir, to);
+}
+
+/* Put into a grave until the folder is synced. */
+static int sb_unlink(const struct fsops *fs, int dirfd, const char *path)
+{
+    struct sandbox *s = sandbox_of(fs);
+    struct sandbox_undo *u;
+    const char *slash = strrchr(path, '/');
+    char dir[64];
+    int parent;
+
+    if (sandbox_stops(fs))
+        return -1;
+    if (faccessat(dirfd, path, F_OK, 0) == -1)
+        return -1;
+    (void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1,
+                   slash ? path : ".");
+    parent = openat(dirfd, dir, O_RDONLY | O_DIRECTORY);
+    u = sandbox_note(s, UNDO_UNLINK, parent);
+    (void)snprintf(u->from, sizeof(u->from), "%s", slash ? slash + 1 : path);
+    (void)snprintf(u->to, sizeof(u->to), ".grave-%u", s->graves++);
+    (void)renameat(parent, u->from, parent, u->to);
+    (void)close(parent);
+    return 0;
+}
+
+static int sb_mkdir(const struct fsops *fs, int dirfd, const char *path, mode_t mode)
+{
+    /* Folders are not undone: an empty one has no meaning anywhere. */
+    return sandbox_stops(fs) ? -1 : mkdirat(dirfd, path, mode);
+}
+
+static void sandbox_init(struct sandbox *s)
+{
+    memset(s, 0, sizeof(*s));
+    s->sys = fsops_system();
+    s->ops = (struct fsops){.open = sb_open,
+                            .pwrite = sb_pwrite,
+                            .allocate = sb_allocate,
+                            .truncate = sb_truncate,
+                            .data_sync = sb_data_sync,
+                            .dir_sync = sb_dir_sync,
+                            .write_back = sb_write_back,
+                            .name = sb_name,
+                            .link = sb_link,
+                            .rename = sb_rename,
+                            .unlink = sb_unlink,
+                            .mkdir = sb_mkdir};
+}
+
+/* Forget what was done without undoing it: the process was killed. */
+static void sandbox_kill(struct sandbox *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->undo[i].what == UNDO_UNLINK)
+            (void)unlinkat(s->undo[i].fd, s->undo[i].to, 0);
+        (void)close(s->undo[i].fd);
+        free(s->undo[i].old);
+    }
+    s->n = 0;
+}
+
+/* Undo, newest first. `keep` (or NULL): some contents reached the disk all the same. */
+static void sandbox_power_loss(struct sandbox *s, struct rng *keep)
+{
+    while (s->n > 0) {
+        struct sandbox_undo *u = &s->undo[--s->n];
+        bool is_kept = keep != NULL && u->what <= UNDO_SIZE && rng_below(keep, 2) == 0;
+
+        switch (u->what) {
+        case UNDO_WRITE:
+            if (!is_kept)
+                (void)pwrite(u->fd, u->old, u->n, (off_t)u->at);
+            break;
+        case UNDO_SIZE:
+            if (!is_kept)
+                (void)ftruncate(u->fd, (off_t)u->at);
+            break;
+        case UNDO_CREATE:
+            (void)unlinkat(u->fd, u->from, 0);
+            break;
+        case UNDO_RENAME:
+            (void)renameat(u->fd, u->to, u->fd, u->from);
+            break;
+        case UNDO_UNLINK:
+            (void)renameat(u->fd, u->to, u->fd, u->from);
+            break;
+        case UNDO_MKDIR:
+            break;
+        }
+        (void)close(u->fd);
+        free(u->old);
+    }
+}
+
+static void sandbox_free(struct sandbox *s)
+{
+    sandbox_kill(s);
+    free(s->undo);
+}
+
+#endif
