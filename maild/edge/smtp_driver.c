@@ -122,12 +122,9 @@ static void rearm(struct driver *d)
         loop_timer_set(d->timer, left > 0 ? left : 0);
 }
 
-/* Who floods us does not read what we say: he gets no time for it. */
-static void close_now(struct driver *d)
+static void close_now(struct driver *d, int64_t ms)
 {
-    bool is_flood = conn_input(d->conn).n > conn_limits.in_max / 2;
-
-    conn_finish(&d->conn, is_flood ? FLOOD_MS : FINISH_MS);
+    conn_finish(&d->conn, ms);
     driver_free(d);
 }
 
@@ -175,6 +172,8 @@ static void begin_act(struct driver *d, enum smtp_act act)
 static const struct smtp_step *carry_out(struct driver *d, const struct smtp_step *step)
 {
     enum smtp_act act = step->act;
+    /* Who floods us does not read what we say: he gets no time for it. */
+    bool is_flood = conn_input(d->conn).n > conn_limits.in_max / 2;
 
     if (step->body.n > 0)
         driver_keep_body(d, step->body);
@@ -185,7 +184,7 @@ static const struct smtp_step *carry_out(struct driver *d, const struct smtp_ste
     if (act == SMTP_ACT_CLOSE)
         log_closed(d);
     if (!flush(d) || act == SMTP_ACT_CLOSE) {
-        close_now(d);
+        close_now(d, is_flood ? FLOOD_MS : FINISH_MS);
         return NULL;
     }
     if (act == SMTP_ACT_DROP)
