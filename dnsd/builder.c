@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* Design: a step (dnsd/build.h) runs on the pool's one thread; here is what starts steps and
+/* Over 500 lines because steps, batches under way and the state they leave behind are one
+ * machine.
+ *
+ * Design: a step (dnsd/build.h) runs on the pool's one thread; here is what starts steps and
  * what happens to their outcome:
  *
  *     notify datagram, poll timer, work left  ->  step  ->  batch  ->  IMAGES, REMOVED,

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+/* Design: one table row per request; a handler sends rows and ends the request, at once or,
+ * for counters, when serve has answered. What a row says comes from the builder; here it is
+ * only put into JSON. */
 #include "dnsd/control.h"
 
 #include <stdlib.h>

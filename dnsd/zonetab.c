@@ -58,13 +58,8 @@ void qname_set(struct qname *q, struct span name)
 
 struct zone_live *zone_live_new(struct span image, struct err *err)
 {
-    struct zone_live *z = malloc(sizeof(*z) + image.n);
+    struct zone_live *z = mem_new(1, sizeof(*z) + image.n);
 
-    if (z == NULL) {
-        (void)err_set(err, "zone image: no memory for %zu octets", image.n);
-        return NULL;
-    }
-    memset(z, 0, sizeof(*z));
     memcpy(z->data, image.p, image.n);
     if (image_open(span_of(z->data, image.n), &z->im, err) != 0) {
         free(z);

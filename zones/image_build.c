@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* Design: three passes.
+/* Over 500 lines because the three passes work on one struct and make sense only together.
+ *
+ * Design:
  *
  *   1. names:   owners in canonical order become nodes, with the empty non-terminals
  *               between them; what lies below a cut or a DNAME is left out.

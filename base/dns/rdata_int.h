@@ -29,6 +29,9 @@ MUST_USE int rdata_unescape(struct span raw, struct buf *out);
  * others \DDD. */
 MUST_USE int rdata_escape(struct span octets, struct buf *text);
 
+/* YYYYMMDDHHMMSS in UTC or seconds since 1970 (RFC 4034 3.2). */
+MUST_USE bool rdata_parse_time(struct span text, uint32_t *seconds);
+
 /* SvcParams from the rest of the text, sorted by key as the wire wants it. */
 MUST_USE int rdata_svc_parse(struct span text, struct buf *wire, struct err *err);
 MUST_USE int rdata_svc_print(struct span wire, struct buf *text);
