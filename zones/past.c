@@ -90,8 +90,10 @@ struct domaindb *past_open(const char *data_dir, int64_t serial, struct err *err
     if (d == NULL)
         return NULL;
     d->is_past = true;
-    if (shadow_tables(d->main, err) == 0 && rewind_to(d->main, serial, err) == 0 &&
-        shadow_touches(d->main, serial, err) == 0)
+    /* In one transaction: tables and log must show the same moment. */
+    if (db_exec(d->main, "BEGIN", err) == 0 && shadow_tables(d->main, err) == 0 &&
+        rewind_to(d->main, serial, err) == 0 &&
+        shadow_touches(d->main, serial, err) == 0 && db_exec(d->main, "COMMIT", err) == 0)
         return d;
     (void)err_wrap(err, "go back to change %lld", (long long)serial);
     domaindb_close(&d);

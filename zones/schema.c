@@ -174,7 +174,9 @@ const int schema_keys_count = (int)COUNT_OF(schema_keys);
  * CREATE TABLE, which is the order CREATE TABLE ... AS SELECT gives the copy. */
 #define X(c) "json_extract(?1,'$." c "')"
 #define SHADOW(t, columns)                                                                 \
-    {t, "CREATE TEMP TABLE " t " AS SELECT * FROM main." t,                                \
+    {t,                                                                                    \
+     "CREATE TEMP TABLE " t " AS SELECT * FROM main." t ";"                                \
+     "CREATE INDEX temp.past_" t " ON " t "(id)",                                          \
      "DELETE FROM temp." t " WHERE id = ?1", "INSERT INTO temp." t " SELECT " columns}
 
 const struct schema_shadow schema_shadows[] = {
