@@ -155,7 +155,7 @@ manlint: ## manual pages
 shellcheck: ## shell scripts
 	@$(if $(SCRIPTS),shellcheck $(SCRIPTS))
 	@echo "shellcheck: $(words $(SCRIPTS)) scripts"
-suites: $(B)/tools/suite ## conformance data of ../shared, where present
+suites: tools ## conformance data of ../shared, where present
 	@tests/suites/run
 docs: $(B)/tools/docgen ## put the generated tables into the pages
 	@tests/tools/gen-docs
