@@ -216,7 +216,7 @@ int image_open(struct span octets, struct image *im, struct err *err)
     if (octets.n < sizeof(*h) || octets.n > IMAGE_SIZE_MAX ||
         (uintptr_t)octets.p % 8 != 0)
         return err_set(err, "zone image: %zu octets cannot be one", octets.n);
-    if (h->magic != IMAGE_MAGIC || h->version != IMAGE_VERSION)
+    if (h->magic != IMAGE_MAGIC || h->version != IMAGE_VERSION || h->reserved != 0)
         return err_set(err,
                        "zone image: not made by this program (magic %08x, version %u)",
                        h->magic, h->version);
