@@ -1,5 +1,13 @@
 /* SPDX-License-Identifier: ISC */
-/* checker/verbs.c - from the command line to facts wanted, run, printed. */
+/* checker/verbs.c - from the command line to facts wanted, run, printed.
+ *
+ * Every verb has the same shape:
+ *
+ *     setting_load()   configuration, if any, and from it the resolver to ask
+ *     own_open()       domain only: the zone our database publishes, and its selectors
+ *     run()            collect_run() with the verb's checks, then report_print()
+ *
+ * Exit codes come from report_print(); 2 with one line on stderr when nothing ran. */
 #include "checker/verbs.h"
 
 #include <stdio.h>
