@@ -108,6 +108,20 @@ static int check_tls(struct parent *p, struct err *err)
     return 0;
 }
 
+/* For the sockets of the daemons and of signpost; gone after each boot where it lies in
+ * memory, so it is made when missing. */
+static int make_run_dir(struct parent *p, struct err *err)
+{
+    const char *dir = conf_text(p->o->conf, "run_dir");
+
+    if (mkdir(dir, 0755) == -1 && errno != EEXIST)
+        return err_sys(err, "run_dir %s", dir);
+    if (access(dir, W_OK | X_OK) == -1)
+        return err_set(err, "run_dir %s cannot be written by %s (%s)", dir, user_name(),
+                       strerror(errno));
+    return 0;
+}
+
 /* Two daemons on one journal would destroy each other's work. */
 static int lock_begin(struct parent *p, struct err *err)
 {
@@ -444,6 +458,7 @@ static const struct step {
 } steps[] = {
     {"data directory", check_data_dir, NULL, true},
     {"certificate", check_tls, NULL, true},
+    {"run directory", make_run_dir, NULL, false},
     {"lock", lock_begin, lock_end, false},
     {"log", log_begin, log_end, false},
     {"loop", loop_begin, loop_end, false},

@@ -57,6 +57,7 @@ struct conn {
     char tls_summary[96];   /* "TLSv1.3 TLS_AES_256_GCM_SHA384" */
     bool is_shut;           /* LINGER: our end of stream has been sent */
     struct loop_end at_end; /* LINGER: the loop is the owner */
+    size_t discarded;       /* LINGER: octets of the peer that nobody wants any more */
 
     unsigned depth; /* callbacks under way */
     bool is_freed;  /* goes when the outermost one returns */

@@ -21,8 +21,9 @@
 
 enum {
     READ_CHUNK = 16 * 1024,
-    TURN_MAX = 256 * 1024, /* octets read per wake-up */
-    WRITE_MAX = 64 * 1024, /* octets per system call */
+    TURN_MAX = 256 * 1024,         /* octets read per wake-up */
+    DISCARD_MAX = 4 * 1024 * 1024, /* octets read and forgotten after conn_finish() */
+    WRITE_MAX = 64 * 1024,         /* octets per system call */
 };
 
 size_t conn_queue_len(const struct conn_queue *q)
@@ -242,7 +243,7 @@ bool conn_io_discard(struct conn *c)
     uint8_t waste[4096];
     size_t total = 0;
 
-    while (total < TURN_MAX) {
+    while (total < TURN_MAX && c->discarded <= DISCARD_MAX) {
         ssize_t got = recv(c->fd, waste, sizeof(waste), 0);
 
         if (got == -1)
@@ -250,8 +251,10 @@ bool conn_io_discard(struct conn *c)
         if (got == 0)
             return false;
         total += (size_t)got;
+        c->discarded += (size_t)got;
     }
-    return true;
+    /* Who goes on for longer does not want our last reply. */
+    return c->discarded <= DISCARD_MAX;
 }
 
 bool conn_io_has_hidden(const struct conn *c)

@@ -238,6 +238,13 @@ enum rcpt_status lookup_rcpt(struct lookup *l, struct span address,
         return RCPT_BAD_ADDRESS;
     if (at >= 0)
         is_ours = domain_is_ours(db, domain, err);
+    /* <postmaster> arrives with our host name behind it (RFC 5321 4.1.1.3). */
+    if (is_ours == 0 &&
+        span_eq_str_nocase(span_take(address, (size_t)at), "postmaster")) {
+        is_ours = host_is_ours(db, domain, err);
+        if (is_ours == 1)
+            address = SPAN_LIT("postmaster");
+    }
     if (is_ours == 0)
         return rcpt_foreign(address, login_account, targets);
     status = is_ours < 0 ? RCPT_TRY_LATER : rcpt_ours(db, address, domain, targets, err);

@@ -74,6 +74,7 @@ class Start(unittest.TestCase):
 
     def test_data_dir_missing_or_not_writable(self):
         self.refused(self.good.replace("/data\n", "/nodata\n", 1), "nodata", "setup")
+        self.host.write_conf(self.good)
         os.chmod(self.host.path("data"), 0o755)
         code, out = attempt("maild", self.host.conf, user="nobody")
         self.assertNotEqual(code, 0)
@@ -157,7 +158,7 @@ class Service(unittest.TestCase):
         host = Host("full")
         data = host.path("data")
         os.makedirs(data)
-        run(["mount", "-t", "tmpfs", "-o", "size=96m", "none", data])
+        run(["mount", "-t", "tmpfs", "-o", "size=256m", "none", data])
         try:
             host.setup().start()
             promised = 0

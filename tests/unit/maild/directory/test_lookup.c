@@ -157,6 +157,9 @@ static const struct {
     {"rfc5321_4_5_1 postmaster alone", "postmaster", 0, RCPT_OK_LOCAL, "L:ann@ours.test"},
     {"rfc5321_4_5_1 domain without accounts", "postmaster@empty.test", 0, RCPT_OK_LOCAL,
      "L:ann@ours.test"},
+    {"rfc5321_4_5_1 postmaster of the host", "postmaster@mx.ours.test", 0, RCPT_OK_LOCAL,
+     "L:ann@ours.test"},
+    {"nobody else is at the host", "ann@mx.ours.test", 0, RCPT_RELAY_DENIED, ""},
     {"no domain", "ann", 0, RCPT_BAD_ADDRESS, ""},
     {"subdomain is not ours", "ann@sub.ours.test", 0, RCPT_RELAY_DENIED, ""},
 };
