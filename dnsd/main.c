@@ -13,10 +13,11 @@
 static void usage(FILE *to)
 {
     (void)fputs("usage: dnsd [-hnV] [-f signpost.conf] [--single]\n"
-                "  -f FILE   configuration, default " CONF_DEFAULT "\n"
-                "  -n        check configuration and database, then end\n"
-                "  -V        print the version\n"
-                "  --single  all parts in one process; the only mode so far\n"
+                "  -f, --config FILE  configuration, default " CONF_DEFAULT "\n"
+                "  -n, --check        check configuration and database, then end\n"
+                "  -h, --help         this text\n"
+                "  -V, --version      print the version\n"
+                "      --single       all parts in one process; the only mode so far\n"
                 "\n"
                 "example: dnsd -f build/run/signpost.conf\n",
                 to);
@@ -36,9 +37,9 @@ static int read_options(int argc, char **argv, struct dnsd_options *o)
             (void)puts("dnsd (Signpost) " VERSION);
             return 1;
         }
-        if (strcmp(a, "-n") == 0)
+        if (strcmp(a, "-n") == 0 || strcmp(a, "--check") == 0)
             o->check_only = true;
-        else if (strcmp(a, "-f") == 0 && i + 1 < argc)
+        else if ((strcmp(a, "-f") == 0 || strcmp(a, "--config") == 0) && i + 1 < argc)
             o->conf_path = argv[++i];
         else if (strcmp(a, "--single") != 0) {
             (void)fprintf(stderr, "dnsd: unknown argument %s\n", a);
@@ -70,5 +71,5 @@ int main(int argc, char **argv)
     else if (o.check_only)
         (void)printf("dnsd: %s and the database are good\n", o.conf_path);
     conf_free(&conf);
-    return rc == 0 ? 0 : 2;
+    return rc == 0 ? 0 : 1;
 }

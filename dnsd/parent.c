@@ -214,7 +214,11 @@ static void on_ready(void *ctx)
     builder_status(p->builder, &s);
     log_event(&p->log_parent, LOG_PROCESS_READY, LOGF_S("program", "dnsd"),
               LOGF_N("zones", s.served), LOGF_N("pid", getpid()));
-    (void)printf("dnsd: ready, %zu zones\n", s.served);
+    (void)printf("dnsd: ready: %zu zones", s.served);
+    for (size_t i = 0; i < conf_count(p->o->conf, "listen"); i++)
+        if (strncmp(conf_nth(p->o->conf, "listen", i), "dns ", 4) == 0)
+            (void)printf(", %s", conf_nth(p->o->conf, "listen", i));
+    (void)putchar('\n');
     (void)fflush(stdout);
 }
 
