@@ -242,14 +242,14 @@ static void on_auth(void *ctx, const struct ipc_in *in)
 void driver_ask_auth(struct driver *d)
 {
     char peer[IPADDR_TEXT];
-    const struct m_auth m = {.service = AUTH_SUBMISSION,
-                             .login = span_str(d->s.sasl.login),
-                             .password = span_str(d->s.sasl.password),
-                             .peer = span_str(peer)};
+    struct m_auth m = {.service = AUTH_SUBMISSION,
+                       .login = span_str(d->s.sasl.login),
+                       .password = span_str(d->s.sasl.password)};
     struct buf out;
     struct wr w;
 
     ipaddr_print(&d->base.peer, peer);
+    m.peer = span_str(peer);
     buf_init(&out, 2048);
     if (buf_reserve(&out, 2048) == -1) /* once: no copy of the password is left behind */
         assert(!"below the ceiling");

@@ -60,6 +60,46 @@ static void reply(struct ipc *ch, uint64_t call, uint16_t type, struct buf *out,
     buf_free(out);
 }
 
+/* Only anna, only with her password, and always with the client's address. */
+static void answer_auth(struct ipc *ch, const struct ipc_in *in)
+{
+    struct m_auth_result r = {.status = ANSWER_NO};
+    struct m_auth m;
+    struct buf out;
+    struct wr w;
+
+    assert_true(m_auth_decode(in->payload, &m));
+    assert_true(span_eq_str(m.peer, "192.0.2.9"));
+    assert_int_equal(m.service, AUTH_SUBMISSION);
+    if (span_eq_str(m.login, "anna") && span_eq_str(m.password, "secret"))
+        r = (struct m_auth_result){.status = ANSWER_YES,
+                                   .account_id = 7,
+                                   .login = SPAN_LIT("anna@example.com"),
+                                   .ticket = SPAN_LIT("0123456789abcdef")};
+    buf_init(&out, 2000);
+    wr_init(&w, &out);
+    m_auth_result_encode(&r, &w);
+    assert_false(w.is_bad);
+    reply(ch, in->call, IPC_AUTH_RESULT, &out, -1);
+}
+
+/* Anna may be anna@example.com. */
+static void answer_sender(struct ipc *ch, const struct ipc_in *in)
+{
+    struct m_sender_result r = {.status = ANSWER_NO};
+    struct m_sender m;
+    struct buf out;
+    struct wr w;
+
+    assert_true(m_sender_decode(in->payload, &m));
+    if (m.login_account == 7 && span_eq_str(m.address, "anna@example.com"))
+        r.status = ANSWER_YES;
+    buf_init(&out, 100);
+    wr_init(&w, &out);
+    m_sender_result_encode(&r, &w);
+    reply(ch, in->call, IPC_SENDER_RESULT, &out, -1);
+}
+
 static void on_directory(void *ctx, struct ipc *ch, const struct ipc_in *in)
 {
     struct m_rcpt_result r = {.status = RCPT_OK_LOCAL};
@@ -68,6 +108,14 @@ static void on_directory(void *ctx, struct ipc *ch, const struct ipc_in *in)
     struct wr w;
 
     (void)ctx;
+    if (in->type == IPC_AUTH) {
+        answer_auth(ch, in);
+        return;
+    }
+    if (in->type == IPC_SENDER) {
+        answer_sender(ch, in);
+        return;
+    }
     assert_int_equal(in->type, IPC_RCPT);
     assert_true(m_rcpt_decode(in->payload, &m));
     if (span_starts(m.address, SPAN_LIT("nobody@")))
@@ -208,9 +256,9 @@ static void pair(struct world *w, enum role r)
                          &handlers[r], w);
 }
 
-static void call_client(struct world *w, const char *ip)
+static void call_service(struct world *w, enum conf_service service, const char *ip)
 {
-    struct edge_client c = {.service = CONF_SMTP, .peer_port = 1234};
+    struct edge_client c = {.service = service, .peer_port = 1234};
     int fds[2];
 
     assert_int_equal(
@@ -222,14 +270,21 @@ static void call_client(struct world *w, const char *ip)
     smtp_driver_accept(w->edge, &c);
 }
 
+static void call_client(struct world *w, const char *ip)
+{
+    call_service(w, CONF_SMTP, ip);
+}
+
 static int setup(void **state)
 {
-    static const char text[] = "hostname mail.example.com\n"
-                               "address 192.0.2.25\n"
-                               "listen dns 192.0.2.25:53\n" /* not ours: no port is opened */
-                               "data_dir /nonexistent\n"
-                               "sessions_per_client_max 1\n"
-                               "message_size_max 1000000\n";
+    static const char text[] =
+        "hostname mail.example.com\n"
+        "address 192.0.2.25\n"
+        "listen dns 192.0.2.25:53\n" /* not ours: no port is opened */
+        "data_dir /nonexistent\n"
+        "sessions_per_client_max 1\n"
+        "allow_cleartext_login yes\n"
+        "message_size_max 1000000\n";
     struct world *w = mem_new(1, sizeof(*w));
     struct err err = {0};
 
@@ -509,6 +564,35 @@ static void test_idle(void **state)
     hear(w, "421 4.4.2");
 }
 
+static void test_submission(void **state)
+{
+    struct world *w = *state;
+
+    call_service(w, CONF_SUBMISSION, "192.0.2.9");
+    hear(w, "220 ");
+    say_line(w, "EHLO laptop\r\nMAIL FROM:<anna@example.com>");
+    hear(w, "530 5.7.0");
+    say_line(w, "AUTH PLAIN AGFubmEAd3Jvbmc=");
+    hear(w, "535 5.7.8");
+    say_line(w, "AUTH PLAIN AGFubmEAc2VjcmV0");
+    hear(w, "235 2.7.0");
+    say_line(w, "MAIL FROM:<eve@example.com>");
+    hear(w, "553 5.7.1");
+    say_line(w, "MAIL FROM:<anna@example.com>\r\nRCPT TO:<far@example.net>\r\nDATA");
+    hear(w, "354 ");
+    say_line(w, "From: Eve <eve@example.com>\r\n\r\n.");
+    hear(w, "553 5.7.1");
+    say_line(w, "MAIL FROM:<anna@example.com>\r\nRCPT TO:<far@example.net>\r\nDATA");
+    hear(w, "354 ");
+    say_line(w, "From: Anna <anna@example.com>\r\n\r\n.");
+    hear(w, "250 2.0.0 taken");
+    assert_int_equal(w->envelope.via, VIA_SUBMISSION);
+    assert_int_equal(w->envelope.login_account, 7);
+    assert_true(
+        span_find(buf_all(&w->facts), SPAN_LIT("\"login\":\"anna@example.com\"")) > 0);
+    assert_true(span_find(buf_all(&w->trace), SPAN_LIT("with ESMTPA id")) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -519,6 +603,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_second_session_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_queue_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop_waits_for_the_answer, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_submission, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
