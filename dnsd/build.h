@@ -66,6 +66,6 @@ struct batch {
 struct batch *build_step(struct build *b, bool may_be_empty);
 /* Forget what was built: the next step does everything again (after a lost batch). */
 void build_restart(struct build *b);
-void batch_free(struct batch **b);
+void batch_free(struct batch **t);
 
 #endif

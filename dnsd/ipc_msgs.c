@@ -6,6 +6,7 @@
 #define FRAME_HEAD 12u /* base/io/ipc.h: type, flags, call */
 
 /* Lengths: the field list is added up once with texts empty, once with texts full. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): these are summands, not expressions */
 enum {
 #define BEGIN(NAME, name) LEN_MIN_##NAME = 0
 #define U8(field)         +1
@@ -26,6 +27,7 @@ enum {
 #undef OCT
 #undef END
 };
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static const struct ipc_msg msgs[] = {
 #define MSG(NAME, FROM, TO, ANSWER, meaning)                                             \

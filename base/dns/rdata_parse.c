@@ -44,7 +44,7 @@ static int need_token(struct parse *p, const char *what, struct rdata_token *t)
 
 static int put_number(struct parse *p, uint64_t max, unsigned octets, const char *what)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     uint64_t value;
 
     if (need_token(p, what, &t) != 0)
@@ -58,7 +58,7 @@ static int put_number(struct parse *p, uint64_t max, unsigned octets, const char
 
 static int put_ttl(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     uint32_t value;
 
     if (need_token(p, "a time in seconds", &t) != 0)
@@ -71,7 +71,7 @@ static int put_ttl(struct parse *p)
 
 static int put_time(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     uint32_t value;
 
     if (need_token(p, "a time", &t) != 0)
@@ -105,7 +105,7 @@ static int put_algorithm(struct parse *p)
         {"PRIVATEDNS", 253},
         {"PRIVATEOID", 254},
     };
-    struct rdata_token t;
+    struct rdata_token t = {0};
     uint64_t value;
 
     if (need_token(p, "an algorithm", &t) != 0)
@@ -124,7 +124,7 @@ static int put_algorithm(struct parse *p)
 
 static int put_type(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     uint16_t number;
 
     if (need_token(p, "a record type", &t) != 0)
@@ -135,10 +135,10 @@ static int put_type(struct parse *p)
     return 0;
 }
 
-static int put_address(struct parse *p, int family)
+static int put_address(struct parse *p, uint8_t family)
 {
     const char *what = family == AF_INET ? "an IPv4 address" : "an IPv6 address";
-    struct rdata_token t;
+    struct rdata_token t = {0};
     struct ipaddr a;
 
     if (need_token(p, what, &t) != 0)
@@ -151,7 +151,7 @@ static int put_address(struct parse *p, int family)
 
 static int put_name(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     struct dname name;
     enum dname_result r;
 
@@ -186,7 +186,7 @@ static int put_token_string(struct parse *p, struct span raw)
 
 static int put_string(struct parse *p, bool is_tag)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
 
     if (need_token(p, is_tag ? "a tag" : "a text", &t) != 0)
         return -1;
@@ -201,7 +201,7 @@ static int put_string(struct parse *p, bool is_tag)
 
 static int put_hex8(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     size_t at = p->wire->len;
 
     if (need_token(p, "a salt", &t) != 0)
@@ -217,7 +217,7 @@ static int put_hex8(struct parse *p)
 
 static int put_b32_8(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     size_t at = p->wire->len;
 
     if (need_token(p, "a hashed owner", &t) != 0)
@@ -231,7 +231,7 @@ static int put_b32_8(struct parse *p)
 
 static int put_eui(struct parse *p, size_t octets)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     uint8_t digits[16];
 
     if (need_token(p, "an EUI address", &t) != 0)
@@ -253,7 +253,7 @@ bad:
 
 static int put_strings(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
 
     if (need_token(p, "a text", &t) != 0 || put_token_string(p, t.raw) != 0)
         return -1;
@@ -273,7 +273,7 @@ static int put_strings(struct parse *p)
 
 static int put_text(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
 
     if (need_token(p, "a value", &t) != 0)
         return -1;
@@ -285,7 +285,7 @@ static int put_text(struct parse *p)
 static int put_encoded(struct parse *p, const char *what,
                        bool (*decode)(struct span in, struct buf *out))
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     struct buf joined;
     int rc = -1;
 
@@ -326,7 +326,7 @@ static void put_bitmap_windows(struct parse *p, const uint8_t bits[256][32])
 static int put_bitmap(struct parse *p)
 {
     uint8_t bits[256][32];
-    struct rdata_token t;
+    struct rdata_token t = {0};
 
     memset(bits, 0, sizeof(bits));
     while (rdata_token_next(&p->text, &t) == RDATA_TOKEN) {
@@ -409,7 +409,7 @@ static int put_field(struct parse *p, uint8_t field)
 /* `\# length hex...` (RFC 3597 5). The marker has been taken. */
 static int put_generic(struct parse *p)
 {
-    struct rdata_token t;
+    struct rdata_token t = {0};
     size_t start = p->wire->len;
     uint64_t n;
 

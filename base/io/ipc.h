@@ -76,8 +76,8 @@ typedef void (*ipc_answer_fn)(void *ctx, const struct ipc_in *in);
  * channel is full. Never returns NULL. */
 struct ipc_call *ipc_call(struct ipc *ch, uint16_t type, struct span payload, int fd,
                           int64_t deadline_ms, ipc_answer_fn cb, void *ctx);
-/* Forget a call: `cb` will not be called. Sets *call to NULL; harmless when NULL. */
-void ipc_cancel(struct ipc_call **call);
+/* Forget a call: `cb` will not be called. Sets *cp to NULL; harmless when NULL. */
+void ipc_cancel(struct ipc_call **cp);
 /* Answer `call`. 0, or -1 when the channel is full (the asker will time out). */
 MUST_USE int ipc_reply(struct ipc *ch, uint64_t call, uint16_t type, struct span payload,
                        int fd);

@@ -340,7 +340,8 @@ static void put_blanks(struct span s, struct buf *out)
 static size_t put_words(struct span in, struct buf *out)
 {
     struct buf octets;
-    struct word w, next;
+    struct word w = {0};
+    struct word next = {0};
     size_t used;
     bool more;
 

@@ -71,7 +71,7 @@ static bool is_waiting(const struct qrcpt *r)
 static json_t *message_row(const struct queue *q, const struct qmsg *m)
 {
     const struct envelope *e = &m->env->e;
-    const struct qrcpt *shown = &m->rcpts[0];
+    const struct qrcpt *shown;
     size_t first = 0, waiting = 0;
     char id[MSGID_TEXT + 1];
 

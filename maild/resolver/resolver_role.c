@@ -99,8 +99,8 @@ static void on_answer(void *ctx, const struct resolver_answer *a)
 static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
 {
     struct resolver_role *r = ctx;
-    struct m_resolve m;
-    struct m_resolve_e e;
+    struct m_resolve m = {0};
+    struct m_resolve_e e = {0};
     struct question *q;
     char name[256];
     uint16_t reply = in->type == IPC_RESOLVE ? IPC_RESOLVE_RESULT : IPC_RESOLVE_E_RESULT;

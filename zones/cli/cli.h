@@ -76,8 +76,8 @@ struct cli_noun {
 bool cli_has(const struct cli_args *a, const char *option);
 /* The last value of an option, or NULL. */
 const char *cli_value(const struct cli_args *a, const char *option);
-/* The i-th value, or NULL past the end. */
-const char *cli_nth(const struct cli_args *a, const char *option, size_t i);
+/* The n-th value, or NULL past the end. */
+const char *cli_nth(const struct cli_args *a, const char *option, size_t n);
 
 extern const struct cli_noun cli_setup, cli_domain, cli_host, cli_account, cli_alias,
     cli_record, cli_zone, cli_dkim, cli_queue, cli_trace, cli_status, cli_why;

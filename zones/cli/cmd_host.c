@@ -171,7 +171,7 @@ static enum cli_exit find_host(struct cli *c, const char *text, struct host_row 
 
 static enum cli_exit run_set(struct cli *c, const struct cli_args *a)
 {
-    struct host_row h;
+    struct host_row h = {0};
     enum cli_exit rc;
 
     if (cli_open(c, DOMAINDB_WRITE) == -1 || cli_begin(c) == -1)
@@ -187,7 +187,7 @@ static enum cli_exit run_set(struct cli *c, const struct cli_args *a)
 
 static enum cli_exit run_remove(struct cli *c, const struct cli_args *a)
 {
-    struct host_row h;
+    struct host_row h = {0};
     struct err err = {0};
     enum domaindb_result r;
     enum cli_exit rc;

@@ -342,7 +342,7 @@ static enum cli_exit choose_serials(struct cli *c, const struct cli_args *a,
 static enum cli_exit run_diff(struct cli *c, const struct cli_args *a)
 {
     struct domain_row row;
-    int64_t serials[2];
+    int64_t serials[2] = {0, 0};
     char name[DOMAINDB_NAME_MAX + 1];
     enum cli_exit rc;
 

@@ -306,6 +306,14 @@ static void report_missing(struct diff *d, enum zone_change what, const struct r
             report(d, what, set, &set->rr[i]);
 }
 
+/* Which of the two comes first, <0 or >0, or 0 for the same place; NULL is past the end. */
+static int cmp_sets(const struct rrset *a, const struct rrset *b)
+{
+    if (a == NULL)
+        return 1;
+    return b == NULL ? -1 : cmp_place(a, b->owner, b->type);
+}
+
 size_t zone_diff(const struct zone *before, const struct zone *after,
                  void (*cb)(void *ctx, enum zone_change what, const struct rrset *set,
                             const struct rr *r),
@@ -320,9 +328,7 @@ size_t zone_diff(const struct zone *before, const struct zone *after,
     while (i < ni || j < nj) {
         const struct rrset *old = i < ni ? before->sets[i] : NULL;
         const struct rrset *new = j < nj ? after->sets[j] : NULL;
-        int c = old == NULL   ? 1
-                : new == NULL ? -1
-                              : cmp_place(old, new->owner, new->type);
+        int c = cmp_sets(old, new);
 
         if (c <= 0)
             report_missing(&d, ZONE_REMOVED, old, c == 0 ? new : NULL);
