@@ -90,13 +90,6 @@ static void end_now(struct conn *c, enum conn_end why)
 
 /* ---- lingering after conn_finish() ---- */
 
-static void linger_over(struct loop_end *e)
-{
-    struct conn *c = LIST_ENTRY(e, struct conn, at_end);
-
-    conn_free(&c);
-}
-
 /* The driver has gone; true while there is still something to wait for. The peer gets the
  * chance to read our last reply: closing with its octets unread would reset it away. */
 static bool linger(struct conn *c)
@@ -109,6 +102,15 @@ static bool linger(struct conn *c)
     if (!c->is_shut)
         conn_io_shut(c);
     return !c->is_over && conn_io_discard(c);
+}
+
+/* The loop ends: what the kernel takes at once still goes, a last 421 above all. */
+static void linger_over(struct loop_end *e)
+{
+    struct conn *c = LIST_ENTRY(e, struct conn, at_end);
+
+    (void)linger(c);
+    conn_free(&c);
 }
 
 static void linger_free(struct conn *c)
