@@ -309,6 +309,7 @@ static void report_missing(struct diff *d, enum zone_change what, const struct r
 /* Which of the two comes first, <0 or >0, or 0 for the same place; NULL is past the end. */
 static int cmp_sets(const struct rrset *a, const struct rrset *b)
 {
+    assert(a != NULL || b != NULL);
     if (a == NULL)
         return 1;
     return b == NULL ? -1 : cmp_place(a, b->owner, b->type);
