@@ -130,8 +130,9 @@ static int sb_open(const struct fsops *fs, int dirfd, const char *path, int flag
         return -1;
     is_new = (flags & O_CREAT) != 0 && faccessat(dirfd, path, F_OK, 0) == -1;
     fd = s->sys->open(s->sys, dirfd, path, flags & ~O_TRUNC, mode);
-    if (fd != -1 && (flags & O_TRUNC) != 0)
-        (void)ftruncate(fd, 0); /* of a file nobody needs: not undone */
+    /* of a file nobody needs: not undone */
+    if (fd != -1 && (flags & O_TRUNC) != 0 && ftruncate(fd, 0) == -1)
+        abort();
     if (fd != -1 && is_new && dirfd != AT_FDCWD) {
         /* the name belongs to the folder that holds it */
         char dir[64];
@@ -270,7 +271,7 @@ static int sb_mkdir(const struct fsops *fs, int dirfd, const char *path, mode_t 
     return sandbox_stops(fs) ? -1 : mkdirat(dirfd, path, mode);
 }
 
-static void sandbox_init(struct sandbox *s)
+static inline void sandbox_init(struct sandbox *s)
 {
     memset(s, 0, sizeof(*s));
     s->sys = fsops_system();
@@ -289,7 +290,7 @@ static void sandbox_init(struct sandbox *s)
 }
 
 /* Forget what was done without undoing it: the process was killed. */
-static void sandbox_kill(struct sandbox *s)
+static inline void sandbox_kill(struct sandbox *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (s->undo[i].what == UNDO_UNLINK)
@@ -301,7 +302,7 @@ static void sandbox_kill(struct sandbox *s)
 }
 
 /* Undo, newest first. `keep` (or NULL): some contents reached the disk all the same. */
-static void sandbox_power_loss(struct sandbox *s, struct rng *keep)
+static inline void sandbox_power_loss(struct sandbox *s, struct rng *keep)
 {
     while (s->n > 0) {
         struct sandbox_undo *u = &s->undo[--s->n];
@@ -309,12 +310,12 @@ static void sandbox_power_loss(struct sandbox *s, struct rng *keep)
 
         switch (u->what) {
         case UNDO_WRITE:
-            if (!is_kept)
-                (void)pwrite(u->fd, u->old, u->n, (off_t)u->at);
+            if (!is_kept && pwrite(u->fd, u->old, u->n, (off_t)u->at) != (ssize_t)u->n)
+                abort();
             break;
         case UNDO_SIZE:
-            if (!is_kept)
-                (void)ftruncate(u->fd, (off_t)u->at);
+            if (!is_kept && ftruncate(u->fd, (off_t)u->at) == -1)
+                abort();
             break;
         case UNDO_CREATE:
             (void)unlinkat(u->fd, u->from, 0);
@@ -333,7 +334,7 @@ static void sandbox_power_loss(struct sandbox *s, struct rng *keep)
     }
 }
 
-static void sandbox_free(struct sandbox *s)
+static inline void sandbox_free(struct sandbox *s)
 {
     sandbox_kill(s);
     free(s->undo);

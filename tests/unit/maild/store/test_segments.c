@@ -311,7 +311,7 @@ static int write_blob(const struct blob_store *bs, unsigned number, struct err *
 {
     struct blob_head h = {
         .id = id_of(number), .accepted_s = 1, .envelope = SPAN_LIT("envelope")};
-    uint8_t text[3000];
+    uint8_t text[3000] = {0};
     struct span part = span_of(text, sizeof(text));
 
     memset(text, (int)number, sizeof(text));
