@@ -178,6 +178,7 @@ static void advance_connect(struct conn *c, unsigned what)
         return;
     }
     c->state = CONN_OPEN;
+    c->is_connected = true;
     if (c->h.on_connected != NULL)
         c->h.on_connected(c->ctx);
 }
@@ -351,6 +352,7 @@ struct conn *conn_accept(struct loop *l, int fd, const struct conn_limits *lim,
     socklen_t n = sizeof(ss);
 
     c->state = CONN_OPEN;
+    c->is_connected = true;
     if (getpeername(fd, (struct sockaddr *)&ss, &n) == 0 &&
         ipaddr_from_sockaddr((struct sockaddr *)&ss, &c->peer_addr, &c->peer_port))
         ipaddr_unmap(&c->peer_addr);
@@ -526,6 +528,11 @@ void conn_start_tls_client(struct conn *c, struct tlsctx *tls, const char *host,
         else
             (void)X509_VERIFY_PARAM_set1_ip_asc(p, host);
     }
+}
+
+bool conn_is_connected(const struct conn *c)
+{
+    return c->is_connected;
 }
 
 bool conn_is_tls(const struct conn *c)

@@ -87,6 +87,8 @@ void conn_deadline(struct conn *c, int64_t ms);
 void conn_start_tls_server(struct conn *c, struct tlsctx *tls);
 void conn_start_tls_client(struct conn *c, struct tlsctx *tls, const char *host,
                            bool verify);
+/* False while an outgoing connect is under way or has failed. */
+bool conn_is_connected(const struct conn *c);
 bool conn_is_tls(const struct conn *c);
 /* "TLSv1.3 TLS_AES_256_GCM_SHA384", or NULL in clear. Valid while the conn lives. */
 const char *conn_tls_summary(const struct conn *c);

@@ -39,6 +39,7 @@ struct conn {
 
     enum conn_state state;
     struct conn_queue in, out;
+    bool is_connected;
     bool is_paused;
     bool has_news;     /* input came since on_input was last called */
     bool was_consumed; /* by the on_input under way */
