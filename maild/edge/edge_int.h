@@ -33,8 +33,9 @@ struct edge_client {
 };
 
 /* The part of a session that edge must know; first thing a protocol embeds in its own
- * session. edge_session_begin() takes a place for the client's address, _end() gives it
- * back; between them the session is on the role's list and may be asked to stop. */
+ * session. Every client that is not full holds a place (maild/edge/limits.h) and must be
+ * given to edge_session_begin(); edge_session_end() gives the place back. Between them the
+ * session is on the role's list and may be asked to stop. */
 struct edge_session {
     struct list link;
     struct ipaddr peer;

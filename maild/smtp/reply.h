@@ -28,8 +28,6 @@
     R(COMMANDS, 421, "4.7.0", "Too many commands without a message")                     \
     R(MESSAGES, 421, "4.7.0", "Enough messages for one session")                         \
     R(AUTH_FAILURES, 421, "4.7.0", "Too many failed authentication attempts")            \
-    R(FULL_ADDRESS, 421, "4.7.0", "Too many connections from your address")              \
-    R(FULL_ALL, 421, "4.3.2", "Too many connections, try again later")                   \
     R(LOCAL_FAULT, 451, "4.3.0", "Temporary local trouble, try again later")             \
     R(RCPT_LATER, 451, "4.3.0", "Cannot check this recipient now, try again later")      \
     R(SENDER_LATER, 451, "4.3.0", "Cannot check this sender now, try again later")       \

@@ -173,14 +173,6 @@ const struct smtp_step *smtp_session_greet(struct smtp_session *s, bool has_inpu
     return &s->step;
 }
 
-const struct smtp_step *smtp_session_refuse(struct smtp_session *s,
-                                            enum smtp_reply_id why)
-{
-    session_begin(s);
-    session_close(s, why);
-    return &s->step;
-}
-
 /* Drop octets up to the CRLF that ends an overlong line. */
 static void skip_line(struct smtp_session *s, struct span in)
 {

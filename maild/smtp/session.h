@@ -126,7 +126,7 @@ struct smtp_session {
     struct envelope_rcpt *rcpts;
     size_t n_rcpts, cap_rcpts, rcpt_octets;
     struct smtp_data data;
-    uint64_t data_mark; /* size at which the idle time was last renewed */
+    uint64_t data_mark; /* octets since the idle time was last renewed */
     struct buf chunk;   /* the body of one step */
     struct buf head;    /* header of the message, as far as it fits */
     bool head_done;     /* its empty line was seen */
@@ -158,9 +158,6 @@ void smtp_session_free(struct smtp_session *s);
 /* Send the greeting; with `has_input` the client spoke before it and is sent away. */
 const struct smtp_step *smtp_session_greet(struct smtp_session *s, bool has_input,
                                            int64_t now_ms);
-/* Refuse the connection before it begins: 421 with the reply given. */
-const struct smtp_step *smtp_session_refuse(struct smtp_session *s,
-                                            enum smtp_reply_id why);
 /* Take one command, or a piece of the message, from the front of `in`. */
 const struct smtp_step *smtp_session_step(struct smtp_session *s, struct span in,
                                           int64_t now_ms);

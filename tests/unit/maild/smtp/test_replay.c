@@ -257,8 +257,6 @@ static void happen(struct replay *r, const char *what)
         step = smtp_session_greet(&r->s, true, r->now_ms);
     else if (strcmp(word, "stop") == 0)
         step = smtp_session_stop(&r->s);
-    else if (strcmp(word, "full") == 0)
-        step = smtp_session_refuse(&r->s, REPLY_FULL_ADDRESS);
     else if (strncmp(word, "wait ", 5) == 0)
         r->now_ms += strtol(word + 5, NULL, 10);
     else
