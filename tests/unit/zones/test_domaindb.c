@@ -259,7 +259,7 @@ static void test_two_writers(void **state)
             continue;
         f->d = domaindb_open(f->dir, NULL, DOMAINDB_WRITE, &err);
         for (int i = 0; f->d != NULL && i < EACH; i++) {
-            char name[32];
+            char name[48];
 
             (void)snprintf(name, sizeof(name), "d%d.w%d.example", i, w);
             begin(f, name);
