@@ -343,11 +343,12 @@ static void status_row(void *ctx, struct span json)
     const char *key;
     json_t *value;
 
+    /* The row's kind is its heading; what it says of itself is indented below. */
     (void)ctx;
-    (void)printf("%s\n", text_at(row, "row"));
+    (void)printf("%s%s\n", text_at(row, "row"), text_at(row, "program"));
     json_object_foreach(row, key, value)
     {
-        if (strcmp(key, "row") != 0)
+        if (strcmp(key, "row") != 0 && strcmp(key, "program") != 0)
             status_value(key, value);
     }
     json_decref(row);

@@ -262,7 +262,9 @@ static enum cli_exit served_serial(struct cli *c, const char *name, int64_t *ser
     (void)snprintf(line, sizeof(line), "zone %s", name);
     switch (control_ask(client, line, ASK_MS, served_row, serial, &answer, &err)) {
     case CONTROL_OK:
-        rc = *serial >= 0 ? CLI_OK : cli_say(CLI_NO, "dnsd does not serve %s", name);
+        rc = *serial > 0 ? CLI_OK
+                         : cli_say(CLI_NO, "dnsd serves no version of %s yet; see: signpost "
+                                           "status, signpost zone check %s", name, name);
         break;
     case CONTROL_ERROR:
         rc = cli_say(CLI_NO, "dnsd: %s", answer.text);
