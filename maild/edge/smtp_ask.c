@@ -304,8 +304,10 @@ static void on_accepted(void *ctx, const struct ipc_in *in)
         code = m.code;
         text = copy;
     }
-    if (body_fault(d->body) != NULL)
+    if (body_fault(d->body) != NULL) {
         text = body_fault(d->body);
+        code = strncmp(text, "4.3.1", 5) == 0 ? 452 : 451; /* RFC 5321 4.2.3 */
+    }
     step = smtp_session_accepted(&d->s, code, text, driver_now(d));
     if (step->act != SMTP_ACT_DROP)
         body_free(&d->body);
