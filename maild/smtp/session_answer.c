@@ -215,6 +215,8 @@ const struct smtp_step *smtp_session_tls(struct smtp_session *s, int64_t now_ms)
     s->is_tls = true;
     s->is_esmtp = false;
     s->helo[0] = '\0';
+    s->account = 0; /* who logged in in clear may have been somebody in between */
+    s->login[0] = '\0';
     session_reset(s);
     stop_if_due(s);
     return &s->step;

@@ -63,6 +63,8 @@ static void ask_acceptance(struct smtp_session *s)
     session_wait(s, SMTP_WAIT_ACCEPT, SMTP_ACT_ACCEPT);
 }
 
+enum from_result { FROM_ASK, FROM_DONE, FROM_UNREADABLE };
+
 /* Put the next address of From that still needs a look into s->ask. */
 static enum {
     FROM_ASK,
