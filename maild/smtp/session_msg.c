@@ -66,11 +66,7 @@ static void ask_acceptance(struct smtp_session *s)
 enum from_result { FROM_ASK, FROM_DONE, FROM_UNREADABLE };
 
 /* Put the next address of From that still needs a look into s->ask. */
-static enum {
-    FROM_ASK,
-    FROM_DONE,
-    FROM_UNREADABLE
-} next_from(struct smtp_session *s, const struct address_list *list)
+static enum from_result next_from(struct smtp_session *s, const struct address_list *list)
 {
     size_t seen = 0;
 
