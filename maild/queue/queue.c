@@ -167,8 +167,10 @@ static int open_store(struct queue *q, bool *is_db_new, struct err *err)
     char *db_dir = conf_path(c, "db");
     char *queue_path = conf_path(c, "db/queue.db");
     char *history_path = conf_path(c, "db/history.db");
-    const struct journal_config jc = {
-        .loop = q->env->loop, .fs = q->fs, .dir = journal_dir};
+    const struct journal_config jc = {.loop = q->env->loop,
+                                      .fs = q->fs,
+                                      .dir = journal_dir,
+                                      .segment_octets = q->segment_octets};
     int dir = -1, rc = -1;
 
     q->blobs = blob_store_open(q->fs, conf_text(c, "data_dir"), err);
@@ -204,8 +206,8 @@ static void read_conf(struct queue *q)
     q->schedule.lifetime_s = conf_int(c, "queue_lifetime");
 }
 
-/* With another table of file calls: for tests. */
-void *queue_start_with(struct role_env *env, const struct fsops *fs, struct err *err)
+void *queue_start_with(struct role_env *env, const struct fsops *fs,
+                       uint32_t segment_octets, struct err *err)
 {
     struct queue *q = mem_new(1, sizeof(*q));
     bool is_db_new = false;
@@ -213,6 +215,7 @@ void *queue_start_with(struct role_env *env, const struct fsops *fs, struct err 
     q->env = env;
     q->log = env->log;
     q->fs = fs;
+    q->segment_octets = segment_octets;
     q->started_s = queue_now(q);
     list_init(&q->all);
     list_init(&q->blob_wait);
@@ -237,7 +240,7 @@ void *queue_start_with(struct role_env *env, const struct fsops *fs, struct err 
 
 void *queue_start(struct role_env *env, struct err *err)
 {
-    return queue_start_with(env, fsops_system(), err);
+    return queue_start_with(env, fsops_system(), 0, err);
 }
 
 void queue_stop(void *state)

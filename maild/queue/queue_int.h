@@ -65,6 +65,7 @@ struct queue {
     struct role_env *env;
     const struct log *log;
     const struct fsops *fs;
+    uint32_t segment_octets;
     const char *hostname;
     struct schedule_config schedule;
     int64_t started_s;
@@ -106,8 +107,9 @@ struct queue {
 
 int64_t queue_now(const struct queue *q); /* wall clock, seconds */
 
-/* queue.c: start with another table of file calls, for tests */
-void *queue_start_with(struct role_env *env, const struct fsops *fs, struct err *err);
+/* queue.c: start with other file calls and smaller journal segments (0: as usual), for tests */
+void *queue_start_with(struct role_env *env, const struct fsops *fs,
+                       uint32_t segment_octets, struct err *err);
 void queue_event(struct queue *q, const struct qmsg *m, size_t number, const char *event,
                  struct span host, struct span text);
 /* Put the recipient's state into the journal; survives a kill from then on. */

@@ -252,6 +252,8 @@ static int sb_unlink(const struct fsops *fs, int dirfd, const char *path)
 
     if (sandbox_stops(fs))
         return -1;
+    if (s->mode == SANDBOX_EXIT)
+        return unlinkat(dirfd, path, 0); /* nobody will undo it */
     if (faccessat(dirfd, path, F_OK, 0) == -1)
         return -1;
     (void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1,
