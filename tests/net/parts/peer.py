@@ -40,7 +40,7 @@ def write_dkim():
         "Syslog no", "LogResults yes", "Mode sv", "Canonicalization relaxed/simple",
         "Domain peer.test", "Selector p", "KeyFile " + dkim_key("peer.test", "rsa"),
         "RequireSafeKeys no", "InternalHosts " + path("peer/internal"),
-        "MacroList daemon_name|ORIGINATING", "Socket inet:%d@%s" % (PEER_DKIM, PEER),
+        "MacroList daemon_name=ORIGINATING", "Socket inet:%d@%s" % (PEER_DKIM, PEER),
         "AuthservID mx.peer.test", "AlwaysAddARHeader yes",
         "ResolverConfiguration " + path("peer/dkim.unbound"), "OversignHeaders From",
         "MinimumKeyBits 1024", "UserID root", "PidFile " + path("peer/dkim.pid"), ""]))
