@@ -48,7 +48,7 @@ struct db_options {
 };
 
 /* WAL, foreign keys on, persistent WAL (readers of another user need the files), trusted
- * schema off for readers. NULL with *err; a file that is not a database or newer than us says so. */
+ * schema off for readers. NULL with *err; a file that is not a database says so. */
 struct db *db_open(const char *path, const struct db_options *o, struct err *err);
 void db_close(struct db **db);
 

@@ -14,7 +14,10 @@
  *    batch); written elsewhere, `soon`.
  * 3. FLUSHING and HANDSHAKE read nothing of the protocol: what came in clear before TLS is
  *    forgotten when TLS is asked for, and nothing can be added behind it.
- * 4. Callbacks may free the conn: `depth` and `is_freed` as in ipc.c. */
+ * 4. Callbacks may free the conn: `depth` and `is_freed` as in ipc.c.
+ *
+ * Over 500 lines because every call of the header changes the one state that work() reads;
+ * what could be cut off (system calls, TLS) is in conn_io.c. */
 #include "base/io/conn.h"
 
 #include <assert.h>

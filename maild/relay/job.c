@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* maild/relay/job.c - one RELAY: look up, try hosts, answer.
  *
- *     relay_job_start -> [scan for 8-bit octets] -> MX -> addresses and "is it ours?" of each host
- *       -> mx_decide -> attempt at target 0, 1, ... -> RELAY_RESULT
+ *     relay_job_start -> [scan for 8-bit octets] -> MX -> addresses of each host, and "is it
+ *       ours?" -> mx_decide -> attempt at target 0, 1, ... -> RELAY_RESULT
  *
  * 1. The next target is tried only while no host has said a word about the sender or a
  *    recipient (smtp_client_may_try_next); after that, what was said stands.
@@ -245,21 +245,19 @@ static void next_target(struct relay_job *j)
 
 /* ---- questions ---- */
 
+static void no_route(struct relay_job *j, enum mx_state s)
+{
+    answer_all(j, s == MX_FAILED ? OUTCOME_FAILED : OUTCOME_LATER, j->plan.text);
+}
+
 static void decide(struct relay_job *j)
 {
-    switch (mx_decide(&j->plan)) {
-    case MX_READY:
+    enum mx_state s = mx_decide(&j->plan);
+
+    if (s == MX_READY)
         next_target(j);
-        break;
-    case MX_FAILED:
-        answer_all(j, OUTCOME_FAILED, j->plan.text);
-        break;
-    case MX_LATER:
-    case MX_ASK_MX:
-    case MX_ASK_HOSTS:
-        answer_all(j, OUTCOME_LATER, j->plan.text);
-        break;
-    }
+    else
+        no_route(j, s);
 }
 
 static void ask_hosts(struct relay_job *j);
@@ -267,24 +265,17 @@ static void ask_hosts(struct relay_job *j);
 static void take_answer(struct lookup *l, const struct mx_answer *a)
 {
     struct relay_job *j = l->job;
+    enum mx_state s;
 
     if (l->type != RR_MX) {
         mx_take_addrs(&j->plan, l->host, l->type, a);
         return;
     }
-    switch (mx_take_mx(&j->plan, a, j->relay->env->rng)) {
-    case MX_ASK_HOSTS:
+    s = mx_take_mx(&j->plan, a, j->relay->env->rng);
+    if (s == MX_ASK_HOSTS)
         ask_hosts(j);
-        break;
-    case MX_FAILED:
-        answer_all(j, OUTCOME_FAILED, j->plan.text);
-        break;
-    case MX_LATER:
-    case MX_ASK_MX:
-    case MX_READY:
-        answer_all(j, OUTCOME_LATER, j->plan.text);
-        break;
-    }
+    else
+        no_route(j, s);
 }
 
 static void on_resolved(void *ctx, const struct ipc_in *in)
@@ -397,19 +388,14 @@ static void on_time(void *ctx)
 
 static void look_up(struct relay_job *j)
 {
-    switch (mx_init(&j->plan, j->domain, &j->relay->self)) {
-    case MX_ASK_MX:
+    enum mx_state s = mx_init(&j->plan, j->domain, &j->relay->self);
+
+    if (s == MX_ASK_MX)
         ask_dns(j, j->plan.domain, 0, RR_MX);
-        break;
-    case MX_ASK_HOSTS: /* an address literal */
+    else if (s == MX_ASK_HOSTS) /* an address literal */
         decide(j);
-        break;
-    case MX_FAILED:
-    case MX_LATER:
-    case MX_READY:
-        answer_all(j, OUTCOME_FAILED, j->plan.text);
-        break;
-    }
+    else
+        no_route(j, s);
 }
 
 static void on_scanned(void *ctx, bool is_8bit, int sys)

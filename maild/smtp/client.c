@@ -9,7 +9,9 @@
  * 3. Which results "try later" and which "failed" follows the first digit (RFC 5321 4.2.1),
  *    with the exceptions named where they are made.
  * 4. 421 means that the host closes (RFC 5321 3.8): everything undecided is put off.
- * 5. After the final dot the peer may or may not have the message: no other host is tried. */
+ * 5. After the final dot the peer may or may not have the message: no other host is tried.
+ *
+ * Over 500 lines because it is one state machine; replies are taken apart in replyparse.c. */
 #include "maild/smtp/client.h"
 
 #include <assert.h>
