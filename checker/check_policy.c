@@ -210,7 +210,7 @@ static void judge_dmarc(const char *name, const struct fact *f, struct buf *text
     if (r.policy == DMARC_NONE)
         finding_fail(
             out, "DM-004", name,
-            "when the reports look right: signpost domain set NAME dmarc quarantine",
+            "when the reports look right: signpost domain set NAME --dmarc quarantine",
             "p=none");
     if (r.n_rua == 0)
         finding_fail(out, "DM-009", name, "add rua=mailto:ADDRESS", "no rua");
