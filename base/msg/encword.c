@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Everything here writes through put(): once the buffer is full the rest is dropped, so a
- * caller bounds the work by the ceiling of its buffer and no function needs an error. */
+ * caller bounds the work by the ceiling of its buffer and no function needs an error.
+ *
+ * Order of trust: a charset that iconv(3) knows; valid UTF-8; ISO-8859-1, which gives every
+ * octet a character. Encoded words of one charset that follow each other are joined before
+ * they are converted, since senders cut characters in two between them. */
 #include "base/msg/encword.h"
 
 #include <iconv.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
+/* Every lex_ function does nothing once a fault is kept: lex_peek() then gives -1, so loops
+ * end by themselves and no production needs to test each step. Whatever must be changed
+ * (quotes, modified UTF-7) is copied to the arena; the rest points into the command. */
 #include "maild/imap/lex.h"
 
 #include <stdlib.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* The command table and the short productions. Each parse function begins behind the
- * command's name and is followed by lex_end(), so it says only what is particular. */
+ * command's name and is followed by lex_end(), so it says only what is particular.
+ *
+ * A production never returns early for a fault: the lexer keeps the first one and takes
+ * nothing more, and imap_parse() asks once at the end. Names that are well-formed but
+ * cannot be mailboxes are not faults (BAD) but remembered (is_name_bad, NO). */
 #include "maild/imap/parse.h"
 
 #include <string.h>

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* SEARCH (RFC 3501 6.4.4, RFC 4731, RFC 5032). The keys become a tree; strings are turned
- * into folded UTF-8 here, once, so that evaluation only compares. */
+ * into folded UTF-8 here, once, so that evaluation only compares.
+ *
+ * The plain keys are rows of a table; NOT, OR, NEW, sets and lists are written out. The UN-
+ * and OLD forms become NOT of their opposite, so evaluation knows fewer kinds. Depth and
+ * number of keys have ceilings, because evaluation recurses once a message. */
 #include <string.h>
 
 #include "base/core/buf.h"

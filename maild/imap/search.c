@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: ISC */
+/* Three-valued evaluation: NO and YES are final, OPEN means "not without the text". AND and
+ * OR stop at the first operand that decides them, so a SEARCH that its flags decide never
+ * opens a file.
+ *
+ * The text is what people see: transfer encoding undone, charset made UTF-8, RFC 2047 words
+ * decoded, letters folded; header and body are each made once a message, when first asked
+ * for. BODY looks at text parts and the headers of attached messages. */
 #include "maild/imap/search.h"
 
 #include "base/msg/address.h"

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Commands on names: CREATE, DELETE, RENAME, SUBSCRIBE, LIST, LSUB, STATUS, and SELECT,
- * EXAMINE, CLOSE, UNSELECT. Each is one op on the shard; the answer is made on the loop. */
+ * EXAMINE. Each is one op on the shard; the answer is made on the loop.
+ *
+ * An op reads the client's command on the database thread: it stands still until the client
+ * is answered. What a mailbox in memory knows better than the index (flags not yet written)
+ * is put right in done(). A mailbox that is deleted under a session ends that session. */
 #include <stdlib.h>
 #include <string.h>
 

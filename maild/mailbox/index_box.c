@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Accounts, mailboxes, subscriptions, keywords. Names are UTF-8 with "/" between levels;
- * the hierarchy is in the names alone, there are no parent columns to keep in step. */
+ * the hierarchy is in the names alone, there are no parent columns to keep in step.
+ *
+ * Children of "a" are the names in ["a/", "a0"), as "0" follows "/": a range of the unique
+ * index. Superiors are made with their children, so every name but a root has its parent.
+ * A \Noselect row is a deleted mailbox that still has children (RFC 3501 6.3.4). */
 #include <stdlib.h>
 #include <string.h>
 

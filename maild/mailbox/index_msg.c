@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+/* Messages of the index. A delivery is known by (account, id, number) for longer than the
+ * message lives; a file by the blob row, whose refs count the message rows: COPY adds one,
+ * EXPUNGE takes one, MOVE changes none. All of it happens in the caller's transaction, so
+ * the counts are right after any crash. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: ISC */
+/* Names: D/mail/NN/<account>/<ab>/<id>.<n>; NN and the first folder of an account keep
+ * folders small, <ab> (two characters of the id) keeps an account's apart.
+ *
+ *   adopt    hard link of the queue's blob; its name is made durable by the next SETTLE
+ *   publish  an APPEND: octets, then name, then folder durable, before anyone is told
+ *
+ * Published files are never opened for writing. */
 #include "maild/mailbox/mailfile.h"
 
 #include <errno.h>
