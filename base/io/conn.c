@@ -202,7 +202,7 @@ static void push_output(struct conn *c)
 
 static void say_end(struct conn *c)
 {
-    if (!c->is_over || c->state == CONN_ENDED)
+    if (!c->is_over || c->state == CONN_ENDED || c->state == CONN_LINGER)
         return;
     if (c->why == CONN_END_PEER && c->state == CONN_OPEN &&
         (c->is_paused || conn_queue_len(&c->out) > c->lim.out_high))

@@ -29,7 +29,7 @@ struct end {
     struct buf got;
     unsigned inputs, drained, tls, connected, ends;
     enum conn_end why;
-    bool keeps, one_line_a_call, frees_in_input, wants_tls;
+    bool keeps, one_line_a_call, frees_in_input, finishes_in_input, wants_tls;
     struct tlsctx *ctx;
 };
 
@@ -64,6 +64,10 @@ static void on_input(void *ctx)
     e->inputs++;
     if (e->frees_in_input) {
         conn_free(&e->c);
+        return;
+    }
+    if (e->finishes_in_input) {
+        conn_finish(&e->c, 10000);
         return;
     }
     if (e->wants_tls && e->ctx != NULL && conn_input(e->c).n >= 8) {
@@ -259,6 +263,21 @@ static void a_callback_may_free_the_conn(void **state)
     assert_null(f->a.c);
     assert_int_equal(f->a.ends, 0);
     (void)close(f->fds[1]);
+}
+
+static void after_finish_nothing_is_said_any_more(void **state)
+{
+    static const char chunk[16 * 1024];
+    struct fixture *f = *state;
+
+    one_side(f, &limits);
+    f->a.finishes_in_input = true;
+    /* A full read makes conn read on, so the end is seen in the same turn. */
+    assert_int_equal(send(f->fds[1], chunk, sizeof(chunk), 0), sizeof(chunk));
+    (void)close(f->fds[1]);
+    turns(f, 3);
+    assert_null(f->a.c);
+    assert_int_equal(f->a.ends, 0);
 }
 
 static void deadline_ends_a_silent_conn(void **state)
@@ -659,6 +678,7 @@ int main(void)
         TEST(a_full_input_buffer_stops_reading),
         TEST(undrained_output_holds_back_input),
         TEST(a_callback_may_free_the_conn),
+        TEST(after_finish_nothing_is_said_any_more),
         TEST(deadline_ends_a_silent_conn),
         TEST(last_words_are_read_after_a_failed_write),
         TEST(finish_sends_the_rest_then_closes),

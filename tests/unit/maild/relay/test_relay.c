@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/core/list.h"
+#include "base/crypto/selfca.h"
 #include "base/dns/rdata.h"
 #include "base/io/conn.h"
 #include "base/io/listen.h"
@@ -29,6 +30,7 @@ struct character {
     const char *rcpt; /* NULL: 250 */
     const char *end;  /* reply to the message; NULL: 250 */
     bool hangs_up_in_data;
+    struct tlsctx *tls; /* NULL: STARTTLS is answered, the handshake is not */
 };
 
 struct server {
@@ -89,10 +91,13 @@ static bool on_command(struct visit *v, struct span line)
     assert_int_equal(buf_str(&v->s->said, "|"), 0);
     if (span_starts(line, SPAN_LIT("EHLO"))) {
         reply(v, "250-fake\r\n");
-        reply(v, is->ehlo != NULL ? is->ehlo : "");
+        if (is->ehlo != NULL && !conn_is_tls(v->conn))
+            reply(v, is->ehlo);
         reply(v, "250 HELP\r\n");
     } else if (span_starts(line, SPAN_LIT("STARTTLS"))) {
         reply(v, "220 go\r\n");
+        if (is->tls != NULL)
+            conn_start_tls_server(v->conn, is->tls);
     } else if (span_starts(line, SPAN_LIT("RCPT")) && is->rcpt != NULL) {
         reply(v, is->rcpt);
     } else if (span_eq_str(line, "DATA")) {
@@ -149,7 +154,8 @@ static void on_input(void *ctx)
 
         if (in.n > 0 && v->in_data) {
             goes_on = on_data(v);
-        } else if (in.n > 0 && in.p[0] == 0x16) { /* a ClientHello */
+        } else if (in.n > 0 && in.p[0] == 0x16 &&
+                   !conn_is_tls(v->conn)) { /* a ClientHello */
             reply(v, "550 what is this?\r\n");
             conn_finish(&v->conn, 1000);
             visit_free(v);
@@ -550,6 +556,52 @@ static void broken_tls_is_said_and_done_without(void **state)
     assert_int_equal(f->servers[0].sessions, 2);
 }
 
+static void write_file(const char *path, struct span s)
+{
+    FILE *out = fopen(path, "w");
+
+    assert_non_null(out);
+    assert_int_equal(fwrite(s.p, 1, s.n, out), s.n);
+    assert_int_equal(fclose(out), 0);
+}
+
+static void rfc3207_mail_goes_under_tls_when_offered(void **state)
+{
+    static const char chain_path[] = "build/test-relay-chain.pem";
+    static const char key_path[] = "build/test-relay-key.pem";
+    struct fixture *f = *state;
+    struct server *s = &f->servers[0];
+    const char *const names[] = {"good"};
+    struct selfca_request r = {.names = names,
+                               .n_names = 1,
+                               .now_s = clock_wall_s(clock_system()),
+                               .rng = rng_system()};
+    struct buf ca, chain, key;
+    struct err err;
+
+    buf_init(&ca, 65536);
+    buf_init(&chain, 65536);
+    buf_init(&key, 65536);
+    assert_int_equal(selfca_make(&r, &ca, &chain, &key, &err), 0);
+    write_file(chain_path, buf_all(&chain));
+    write_file(key_path, buf_all(&key));
+    s->is.tls = tlsctx_new_server(chain_path, key_path, &err);
+    assert_non_null(s->is.tls);
+    s->is.ehlo = "250-STARTTLS\r\n";
+    send_to(f, 1, span_str(short_message), false);
+    want(f, 0, RELAY_SENT, "250 2.0.0 taken");
+    assert_int_equal(s->sessions, 1);
+    assert_true(
+        span_starts(buf_all(&s->said),
+                    SPAN_LIT("EHLO mail.us.test|STARTTLS|EHLO mail.us.test|MAIL")));
+    tlsctx_free(&s->is.tls);
+    (void)unlink(chain_path);
+    (void)unlink(key_path);
+    buf_free(&ca);
+    buf_free(&chain);
+    buf_free(&key);
+}
+
 static void a_peer_that_hangs_up_in_the_message_is_not_believed(void **state)
 {
     struct fixture *f = *state;
@@ -607,6 +659,7 @@ int main(void)
         TEST(a_no_from_everyone_is_final_only_if_all_say_it),
         TEST(dns_decides_without_a_connection),
         TEST(broken_tls_is_said_and_done_without),
+        TEST(rfc3207_mail_goes_under_tls_when_offered),
         TEST(a_peer_that_hangs_up_in_the_message_is_not_believed),
         TEST(rfc6152_8bit_needs_a_host_that_takes_it),
         TEST(more_jobs_than_places_are_all_answered),
