@@ -1,4 +1,12 @@
 /* SPDX-License-Identifier: ISC */
+/* deliverability/dkim_sign.c
+ *
+ * One table says which fields are signed and which are sealed. For each of its names, all
+ * instances go into `input` from the bottom upwards and the name into h=, once more when it is
+ * sealed. Then the field is written with an empty b= and, in canonical form, ends `input`.
+ *
+ * Line breaks are made by `struct folder`, only where the grammar has FWS; the canonical form
+ * does not see them, so folding b= afterwards cannot break the signature. */
 #include "deliverability/dkim_sign.h"
 
 #include <inttypes.h>

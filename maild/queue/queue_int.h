@@ -5,7 +5,8 @@
  * Threads:   the loop's. Jobs get copies or things that nobody else touches meanwhile.
  *
  *     accept.c   ACCEPT, BODY_OPEN --> prepared, signed, in the journal --> 250
- *     spool.c    blob written; checkpoints; messages leave memory or the world
+ *     spool.c    blob written; messages leave memory or the world
+ *     checkpoint.c  everything durable elsewhere, then the journal forgets
  *     deliver.c  due recipients --> DELIVER, RELAY --> results
  *     report.c   failed recipients --> a bounce --> accept.c
  *     recover.c  the start: queue.db, journal, blobs --> messages
@@ -40,7 +41,7 @@ struct deliveries {
     unsigned remote_active;
 };
 
-/* Checkpoint under way (spool.c). */
+/* Checkpoint under way (checkpoint.c). */
 struct checkpoint {
     enum {
         CP_IDLE,
@@ -134,9 +135,15 @@ void spool_write(struct queue *q); /* start writing what waits, if nothing runs 
 void spool_remove_blob(struct queue *q, const struct msgid *id);
 /* Nothing is under way for it: report, deliver, put away or finish. `m` may be gone. */
 void spool_after(struct queue *q, struct qmsg *m);
+/* Every recipient is final and settled: row and file go. `m` is gone. */
+void spool_finish(struct queue *q, struct qmsg *m);
 void spool_tick(struct queue *q);
-void spool_checkpoint(struct queue *q); /* begin one if none runs */
-void spool_load(struct queue *q);       /* from the database what is due */
+void spool_load(struct queue *q); /* from the database what is due */
+
+/* checkpoint.c */
+void checkpoint_begin(struct queue *q); /* if none runs */
+void checkpoint_tick(struct queue *q);
+void checkpoint_blob_written(struct queue *q, struct qmsg *m);
 
 /* deliver.c */
 void deliver_init(struct queue *q);

@@ -8,10 +8,6 @@
  *                                                           v
  *                              final but unsettled: shrunk, stays until a checkpoint
  *
- * Checkpoint: new journal segment (mark) -> files of everything below written and synced ->
- * rows of what is unfinished committed -> mailbox settles -> journal below the mark released.
- * A failure anywhere ends it; the journal keeps everything and the next one tries again.
- *
  * Invariants:
  *  1. Until the mailbox has settled a delivery, the blob has its name here and the message
  *     its journal record or row; after a power loss DELIVER goes out again.
@@ -27,15 +23,9 @@
 #include "maild/queue/prepare.h"
 #include "maild/queue/queue_int.h"
 
-#define BLOBS_A_JOB         32u
-#define SYNCS_A_JOB         32u
-#define DIGEST_OCTETS       (64u * 1024u)
-#define CHECKPOINT_OCTETS   (8u * 1024u * 1024u)
-#define CHECKPOINT_MS       15000
-#define CHECKPOINT_SOON_MS  2000 /* when something waits to be settled */
-#define CHECKPOINT_AGAIN_MS 5000
-#define SETTLE_MS           60000
-#define LOAD_AT_ONCE        500u
+#define BLOBS_A_JOB   32u
+#define DIGEST_OCTETS (64u * 1024u)
+#define LOAD_AT_ONCE  500u
 
 /* Files ---------------------------------------------------------------------------------- */
 
@@ -133,8 +123,6 @@ static void write_history(struct queue *q, const struct qmsg *m,
     free(rcpts);
 }
 
-static void cp_sync_next(struct queue *q);
-
 static void blob_written(struct queue *q, struct qmsg *m, const struct prepare_digest *d)
 {
     m->has_blob = true;
@@ -143,11 +131,7 @@ static void blob_written(struct queue *q, struct qmsg *m, const struct prepare_d
     free(m->facts);
     m->facts = NULL;
     q->is_disk_full = false;
-    if (m->generation == q->cp.generation && q->cp.state == CP_BLOBS) {
-        m->generation = 0;
-        if (--q->cp.waiting == 0)
-            cp_sync_next(q);
-    }
+    checkpoint_blob_written(q, m);
     /* Too much in memory: let outbound mail wait its turn in the database. */
     if (!m->has_local && map_count(q->messages) > QUEUE_SPILL) {
         q->next_due_s = queue_now(q);
@@ -271,8 +255,7 @@ void spool_remove_blob(struct queue *q, const struct msgid *id)
 
 /* What comes next for a message ----------------------------------------------------------- */
 
-/* Every recipient is final and settled. */
-static void finish(struct queue *q, struct qmsg *m)
+void spool_finish(struct queue *q, struct qmsg *m)
 {
     if (m->is_in_db)
         qdb_delete(q->db, &m->id);
@@ -305,7 +288,7 @@ void spool_after(struct queue *q, struct qmsg *m)
     }
     if (qmsg_due(m) == INT64_MAX) {
         if (qmsg_count(m, RCPT_DELIVERED) == 0) {
-            finish(q, m);
+            spool_finish(q, m);
             return;
         }
         m->settle = q->settles;
@@ -348,225 +331,9 @@ void spool_load(struct queue *q)
     qdb_load_due(q->db, queue_now(q), LOAD_AT_ONCE, loaded, q);
 }
 
-/* Checkpoint ------------------------------------------------------------------------------ */
-
-static void cp_end(struct queue *q, const struct err *err)
-{
-    struct checkpoint *cp = &q->cp;
-    int64_t now = clock_mono_ms(q->env->clock);
-
-    free(cp->ids);
-    cp->ids = NULL;
-    cp->n = cp->at = 0;
-    cp->state = CP_IDLE;
-    if (err != NULL) {
-        log_event(q->log, LOG_QUEUE_FAULT, LOGF_S("checkpoint", "not finished"),
-                  LOGF_S("error", err->text));
-        cp->next_ms = now + CHECKPOINT_AGAIN_MS;
-        return;
-    }
-    cp->n_done++;
-    cp->next_ms = now + (q->unsettled > 0 ? CHECKPOINT_SOON_MS : CHECKPOINT_MS);
-    log_event(q->log, LOG_QUEUE_CHECKPOINT, LOGF_N("mark", cp->mark));
-}
-
-/* Turn deliveries made before SETTLE number `n` into settled ones. */
-static void settle_all(struct queue *q, uint32_t n)
-{
-    struct list *next;
-
-    for (struct list *it = q->all.next; it != &q->all; it = next) {
-        struct qmsg *m = LIST_ENTRY(it, struct qmsg, link);
-
-        next = it->next;
-        if (!m->is_synced)
-            continue; /* its content comes with the next checkpoint */
-        if (m->env == NULL) {
-            if (m->settle < n) {
-                q->unsettled--;
-                finish(q, m);
-            }
-            continue;
-        }
-        for (size_t i = 0; i < m->env->e.n; i++) {
-            if (m->rcpts[i].state == RCPT_DELIVERED && m->rcpts[i].settle < n)
-                m->rcpts[i].state = RCPT_DONE;
-        }
-        spool_after(q, m);
-    }
-}
-
-static void cp_settled(void *ctx, const struct ipc_in *in)
-{
-    struct queue *q = ctx;
-    struct m_settle_result r;
-    struct err err;
-
-    if (in == NULL || !m_settle_result_decode(in->payload, &r) ||
-        r.status != ANSWER_YES) {
-        err_set(&err, "the mailboxes could not make their folders durable");
-        cp_end(q, &err);
-        return;
-    }
-    journal_release(q->journal, q->cp.mark);
-    settle_all(q, q->settles);
-    cp_end(q, NULL);
-}
-
-static void cp_settle(void *ctx, const struct err *err)
-{
-    struct queue *q = ctx;
-    const struct m_settle msg = {.number = q->settles + 1};
-    struct buf payload;
-    struct wr w;
-
-    if (err != NULL) {
-        cp_end(q, err);
-        return;
-    }
-    q->cp.state = CP_SETTLE;
-    q->settles++;
-    buf_init(&payload, 64);
-    wr_init(&w, &payload);
-    m_settle_encode(&msg, &w);
-    (void)ipc_call(q->env->peer[ROLE_MAILBOX], IPC_SETTLE, buf_all(&payload), -1,
-                   SETTLE_MS, cp_settled, q);
-    buf_free(&payload);
-}
-
-/* Everything unfinished gets its row. */
-static void cp_rows(struct queue *q)
-{
-    q->cp.state = CP_ROWS;
-    LIST_EACH (it, &q->all) {
-        struct qmsg *m = LIST_ENTRY(it, struct qmsg, link);
-
-        if (m->env == NULL || !m->has_blob)
-            continue;
-        qdb_save(q->db, m, true);
-        m->is_in_db = true;
-    }
-    qdb_barrier(q->db, cp_settle, q);
-}
-
-/* Sync ids[at ...]: begin all write-backs, then wait for each, then for the names. */
-static void cp_sync_work(void *ctx)
-{
-    struct queue *q = ctx;
-    struct checkpoint *cp = &q->cp;
-    size_t end = cp->n - cp->at < SYNCS_A_JOB ? cp->n : cp->at + SYNCS_A_JOB;
-
-    for (size_t i = cp->at; i < end; i++)
-        blob_write_back(q->blobs, &cp->ids[i]);
-    for (size_t i = cp->at; i < end && !cp->has_failed; i++) {
-        /* sorted by id, so the folder's names once for each folder */
-        bool is_last = i + 1 == end || cp->ids[i].b[0] != cp->ids[i + 1].b[0] ||
-                       (cp->ids[i].b[1] & 0xc0) != (cp->ids[i + 1].b[1] & 0xc0);
-
-        cp->has_failed =
-            blob_sync(q->blobs, &cp->ids[i], &cp->error) == -1 ||
-            (is_last && blob_sync_names(q->blobs, &cp->ids[i], &cp->error) == -1);
-    }
-}
-
-static void cp_sync_done(void *ctx)
-{
-    struct queue *q = ctx;
-    struct checkpoint *cp = &q->cp;
-    size_t end = cp->n - cp->at < SYNCS_A_JOB ? cp->n : cp->at + SYNCS_A_JOB;
-
-    cp->is_syncing = false;
-    if (cp->has_failed) {
-        cp_end(q, &cp->error);
-        return;
-    }
-    for (; cp->at < end; cp->at++) {
-        struct qmsg *m = queue_find(q, &cp->ids[cp->at]);
-
-        (void)map_take(q->unsynced, span_of(cp->ids[cp->at].b, MSGID_OCTETS));
-
-        if (m != NULL)
-            m->is_synced = true;
-    }
-    cp_sync_next(q);
-}
-
-static void cp_sync_next(struct queue *q)
-{
-    struct checkpoint *cp = &q->cp;
-
-    if (q->is_stopping)
-        return;
-    if (cp->at == cp->n) {
-        cp_rows(q);
-        return;
-    }
-    cp->is_syncing = true;
-    cp->has_failed = false;
-    if (pool_run(q->sync_pool, cp_sync_work, cp_sync_done, q) == -1) {
-        cp->is_syncing = false;
-        err_set(&cp->error, "too many jobs");
-        cp_end(q, &cp->error);
-    }
-}
-
-static int by_id(const void *a, const void *b)
-{
-    const struct msgid *x = a, *y = b;
-
-    return span_cmp(span_of(x->b, MSGID_OCTETS), span_of(y->b, MSGID_OCTETS));
-}
-
-static void cp_marked(void *ctx, uint64_t mark, const struct err *err)
-{
-    struct queue *q = ctx;
-    struct checkpoint *cp = &q->cp;
-    size_t cursor = 0;
-    struct span key;
-    void *value;
-
-    if (err != NULL) {
-        cp_end(q, err);
-        return;
-    }
-    cp->mark = mark;
-    cp->state = CP_BLOBS;
-    cp->generation++;
-    cp->n = cp->at = cp->waiting = 0;
-    cp->ids = mem_new(map_count(q->unsynced) + 1, sizeof(*cp->ids));
-    while (map_next(q->unsynced, &cursor, &key, &value))
-        memcpy(cp->ids[cp->n++].b, key.p, MSGID_OCTETS);
-    if (cp->n > 0)
-        qsort(cp->ids, cp->n, sizeof(*cp->ids), by_id);
-    /* Everything below the mark must have its file before any is synced. */
-    LIST_EACH (it, &q->all) {
-        struct qmsg *m = LIST_ENTRY(it, struct qmsg, link);
-
-        if (!m->has_blob) {
-            m->generation = cp->generation;
-            cp->waiting++;
-        }
-    }
-    if (cp->waiting == 0)
-        cp_sync_next(q);
-}
-
-void spool_checkpoint(struct queue *q)
-{
-    if (q->cp.state != CP_IDLE || q->is_stopping)
-        return;
-    q->cp.state = CP_MARKING;
-    journal_mark(q->journal, cp_marked, q);
-}
-
 void spool_tick(struct queue *q)
 {
-    uint64_t octets = journal_unreleased(q->journal);
-    int64_t now = clock_mono_ms(q->env->clock);
-
     spool_write(q);
     spool_load(q);
-    if (q->cp.state == CP_IDLE && (octets > 0 || q->unsettled > 0) &&
-        (now >= q->cp.next_ms || octets >= CHECKPOINT_OCTETS))
-        spool_checkpoint(q);
+    checkpoint_tick(q);
 }

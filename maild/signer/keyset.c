@@ -1,4 +1,13 @@
 /* SPDX-License-Identifier: ISC */
+/* maild/signer/keyset.c
+ *
+ * Loading: the signing domain and its active keys from signpost.db, each private key by its
+ * reference from keys.db; the PEM text is cleansed at once. A key that is listed as active but
+ * cannot be read makes the whole load fail: half a set would sign and look right.
+ *
+ * Signing: the field without signature and its input (dkim_sign), then RSA over the SHA-256 of
+ * the input, or Ed25519 over the octets of that digest. OpenSSL allows many threads to sign with
+ * one EVP_PKEY, each with its own context. */
 #include "maild/signer/keyset.h"
 
 #include <stdlib.h>

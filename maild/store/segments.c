@@ -21,7 +21,9 @@
  *  3. Records of an earlier life in a reused file have positions below the file's base and
  *     are not taken for records.
  *  4. `synced` grows only after fdatasync returned 0. A record carries it, so the reader
- *     knows what had been promised. */
+ *     knows what had been promised.
+ *
+ * Over 500 lines because replay and writing must agree on every state a file can be in. */
 #include "maild/store/segments.h"
 
 #include <assert.h>

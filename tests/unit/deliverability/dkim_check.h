@@ -2,8 +2,8 @@
 /* tests/unit/deliverability/dkim_check.h - just enough of a DKIM verifier to prove our
  * signatures and the standards' examples; written apart from the signer's code, but for the
  * canonical forms. */
-#ifndef TESTS_DKIM_CHECK_H
-#define TESTS_DKIM_CHECK_H
+#ifndef TESTS_UNIT_DELIVERABILITY_DKIM_CHECK_H
+#define TESTS_UNIT_DELIVERABILITY_DKIM_CHECK_H
 
 #include <stdlib.h>
 #include <string.h>

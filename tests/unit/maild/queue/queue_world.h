@@ -2,8 +2,8 @@
 /* tests/unit/maild/queue/queue_world.h - the queue role with its neighbours played: edge sends,
  * mailbox, relay, directory and signer answer as each case says. Real files, real databases, a
  * clock turned by hand. */
-#ifndef TESTS_QUEUE_WORLD_H
-#define TESTS_QUEUE_WORLD_H
+#ifndef TESTS_UNIT_MAILD_QUEUE_QUEUE_WORLD_H
+#define TESTS_UNIT_MAILD_QUEUE_QUEUE_WORLD_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -378,7 +378,7 @@ static inline void checkpoint(struct world *w)
 
     while (w->q->cp.state != CP_IDLE)
         loop_turn(w->loop, 2);
-    spool_checkpoint(w->q);
+    checkpoint_begin(w->q);
     UNTIL(w, w->q->cp.n_done > before || w->q->cp.state == CP_IDLE);
 }
 

@@ -74,10 +74,10 @@ static void send_all(struct world *w)
     TRY_UNTIL(w, w->delivers >= 1 && w->relays >= 1);
     send_one(w, "remote", VIA_SUBMISSION, remote);
     TRY_UNTIL(w, w->delivers >= 2); /* the report */
-    spool_checkpoint(w->q);
+    checkpoint_begin(w->q);
     send_one(w, "local", VIA_SMTP, local);
     TRY_UNTIL(w, w->q->cp.n_done >= 1 && w->delivers >= 4);
-    spool_checkpoint(w->q);
+    checkpoint_begin(w->q);
     TRY_UNTIL(w, w->q->cp.n_done >= 2);
 }
 
@@ -115,7 +115,7 @@ static int second_life(const char *dir)
         spool_load(w.q);
         for (int i = 0; i < 30; i++)
             loop_turn(w.loop, 1);
-        spool_checkpoint(w.q);
+        checkpoint_begin(w.q);
         TRY_UNTIL(&w, w.q->cp.state == CP_IDLE);
         if (map_count(w.q->messages) == 0 && files_left(&w) == 0)
             return LIFE_ENDED;

@@ -9,8 +9,8 @@
  *     SANDBOX_EXIT   the process really ends, as by kill -9
  * sandbox_power_loss() then takes back everything that was not synced: contents by file,
  * names by folder. With `keep` it keeps a random part of the contents, as disks do. */
-#ifndef TESTS_FS_SANDBOX_H
-#define TESTS_FS_SANDBOX_H
+#ifndef TESTS_UNIT_MAILD_STORE_FS_SANDBOX_H
+#define TESTS_UNIT_MAILD_STORE_FS_SANDBOX_H
 
 #include <errno.h>
 #include <fcntl.h>
