@@ -22,7 +22,7 @@ struct check_target {
     const struct zone *zone; /* what our database publishes; NULL: not ours */
     const char *selector[CHECK_SELECTORS_MAX]; /* DKIM selectors to look at */
     size_t n_selectors;
-    bool is_loopback_public; /* in a test net 127.x stands for the world */
+    bool is_private_reachable; /* in a test net 127.x and fd00::/8 stand for the world */
 };
 
 /* Everything about one mail domain. ctx is a struct check_target. */
@@ -42,7 +42,6 @@ void check_tlsrpt(const struct check_target *t, struct facts *facts,
 struct check_host {
     const char *name; /* NULL: `addr` is meant */
     struct ipaddr addr;
-    bool is_loopback_public;
 };
 void check_rdns(void *ctx, struct facts *facts, struct findings *out);
 

@@ -71,8 +71,7 @@ static int check_family(const struct check_target *t, const char *host, uint16_t
         if (!answer_addr(f, i, &addr))
             continue;
         ipaddr_print(&addr, text);
-        if (ipaddr_is_private(&addr) &&
-            !(t->is_loopback_public && ipaddr_is_loopback(&addr)))
+        if (ipaddr_is_private(&addr) && !t->is_private_reachable)
             finding_fail(out, "MX-007", host,
                          "publish the address that the world connects to",
                          "%s is not reachable from outside", text);

@@ -32,7 +32,7 @@ struct setting {
     const char *forward[FORWARDERS_MAX + 1];
     const char *nodefault[FORWARDERS_MAX + 1];
     struct resolver_config resolver;
-    bool is_loopback_public;
+    bool is_private_reachable;
 };
 
 static const char *const *take_list(const struct conf *c, const char *key,
@@ -63,7 +63,7 @@ static int setting_load(struct setting *s, const struct verb_options *o, struct 
         s->resolver.forward = take_list(s->conf, "resolver_forward", s->forward);
         s->resolver.nodefault = take_list(s->conf, "resolver_nodefault", s->nodefault);
         s->resolver.do_query_localhost = conf_bool(s->conf, "resolver_localhost");
-        s->is_loopback_public = conf_bool(s->conf, "loopback_is_stranger");
+        s->is_private_reachable = conf_bool(s->conf, "loopback_is_stranger");
     }
     if (o->resolver != NULL) {
         s->forward[0] = o->resolver;
@@ -164,7 +164,7 @@ int verb_domain(const struct verb_options *o, char **args, int n)
         goto out;
     }
     t.domain = name;
-    t.is_loopback_public = s.is_loopback_public;
+    t.is_private_reachable = s.is_private_reachable;
     if (s.conf != NULL && own_open(&own, &s, &t, &err) == -1) {
         rc = complain(&err);
         goto out;
@@ -189,7 +189,6 @@ int verb_rdns(const struct verb_options *o, char **args, int n)
         rc = complain(&err);
         goto out;
     }
-    h.is_loopback_public = s.is_loopback_public;
     if (!ipaddr_parse(span_str(args[0]), &h.addr)) {
         if (idna_to_ascii(span_str(args[0]), name, &err) == -1) {
             rc = complain(&err);

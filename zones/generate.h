@@ -8,7 +8,7 @@
  * Threads:   no state.
  * Pure:      no I/O, no clock, no globals.
  *
- * A new record kind is a new row of generate_rules[] and its function. */
+ * A new record kind is a new row of rules[] in generate.c and its function. */
 #ifndef ZONES_GENERATE_H
 #define ZONES_GENERATE_H
 
