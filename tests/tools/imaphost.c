@@ -166,6 +166,10 @@ int main(int argc, char **argv)
     loop_run(h.loop);
     edge_stop(edge_state);
     mailbox_stop(mailbox_state);
+    for (int i = 0; i < ROLE_COUNT; i++) {
+        ipc_free(&edge.peer[i]);
+        ipc_free(&mailbox.peer[i]);
+    }
     ipc_free(&h.edge);
     ipc_free(&h.mailbox);
     loop_free(&h.loop);
