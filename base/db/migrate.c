@@ -64,6 +64,16 @@ static int sync_copy(const char *path, const char *tmp, const char *copy, mode_t
     return rc;
 }
 
+static int make_empty(const char *path, struct err *err)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+    if (fd == -1)
+        return err_sys(err, "create %s", path);
+    (void)close(fd);
+    return 0;
+}
+
 static int copy_before(struct db *db, const char *path, int have, struct err *err)
 {
     struct buf copy, tmp;
@@ -82,6 +92,10 @@ static int copy_before(struct db *db, const char *path, int have, struct err *er
         (void)err_sys(err, "prepare a copy of %s", path);
         goto out;
     }
+    /* SQLite fills an empty file as it is; one it makes itself would be readable to all for a
+     * moment, and these may be passwords. */
+    if (make_empty(buf_cstr(&tmp), err) == -1)
+        goto out;
     s = db_stmt(db, "VACUUM INTO ?1", err);
     db_bind_text(s, 1, buf_cstr(&tmp));
     if (db_step(s, err) != DB_DONE) {

@@ -47,6 +47,7 @@ struct resolver_query;
 
 struct resolver *resolver_new(struct loop *l, const struct resolver_config *cfg,
                               struct err *err);
+/* Questions under way are forgotten. Not from inside an answer's callback. */
 void resolver_free(struct resolver **r);
 /* Ask. `name` in presentation form (A-labels). cb is called exactly once unless cancelled;
  * after `timeout_ms` with rcode -1. */
