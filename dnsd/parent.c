@@ -26,6 +26,7 @@
 #include "dnsd/builder.h"
 #include "dnsd/control.h"
 #include "dnsd/serve.h"
+#include "dnsd/settle.h"
 
 struct parent {
     const struct dnsd_options *o;
@@ -36,6 +37,7 @@ struct parent {
     struct dnsctl *control;
     struct serve *serve;
     struct builder *builder;
+    struct settle *settle;
 };
 
 /* --- log --- */
@@ -229,6 +231,7 @@ static int builder_begin(struct parent *p, struct err *err)
     if (p->builder == NULL)
         return -1;
     dnsctl_attach(p->control, p->builder);
+    p->settle = settle_start(&p->env_builder);
     loop_on_signal(p->loop, SIGTERM, on_terminate, p);
     loop_on_signal(p->loop, SIGINT, on_terminate, p);
     loop_on_signal(p->loop, SIGHUP, on_hangup, p);
@@ -237,6 +240,7 @@ static int builder_begin(struct parent *p, struct err *err)
 
 static void builder_end(struct parent *p)
 {
+    settle_stop(&p->settle);
     dnsctl_attach(p->control, NULL);
     builder_stop(&p->builder);
 }
