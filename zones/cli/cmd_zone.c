@@ -263,8 +263,10 @@ static enum cli_exit served_serial(struct cli *c, const char *name, int64_t *ser
     switch (control_ask(client, line, ASK_MS, served_row, serial, &answer, &err)) {
     case CONTROL_OK:
         rc = *serial > 0 ? CLI_OK
-                         : cli_say(CLI_NO, "dnsd serves no version of %s yet; see: signpost "
-                                           "status, signpost zone check %s", name, name);
+                         : cli_say(CLI_NO,
+                                   "dnsd serves no version of %s yet; see: signpost "
+                                   "status, signpost zone check %s",
+                                   name, name);
         break;
     case CONTROL_ERROR:
         rc = cli_say(CLI_NO, "dnsd: %s", answer.text);

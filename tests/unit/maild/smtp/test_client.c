@@ -44,7 +44,7 @@ static const struct {
      true,
      false,
      "EHLO us\r\n" ENV_ALL "RCPT TO:<r1@them.test>\r\nRCPT TO:<r2@them.test>\r\nRCPT "
-                           "TO:<r3@them.test>\r\nDATA\r\n"
+     "TO:<r3@them.test>\r\nDATA\r\n"
      "Hi\r\n\r\n..dot\r\n.\r\nQUIT\r\n",
      {"S250 got it", "F550 5.1.1 no", "L450 4.2.1 busy"},
      false},
