@@ -199,6 +199,17 @@ enum domaindb_result account_set_secret(struct domaindb *d, int64_t id, const ch
     return run(d, s, err);
 }
 
+enum domaindb_result account_set_enabled(struct domaindb *d, int64_t id, bool is_enabled,
+                                         struct err *err)
+{
+    struct db_stmt *s =
+        db_stmt(d->main, "UPDATE account SET is_enabled = ?2 WHERE id = ?1", err);
+
+    db_bind_int(s, 1, id);
+    db_bind_int(s, 2, is_enabled);
+    return run(d, s, err);
+}
+
 enum domaindb_result account_delete(struct domaindb *d, int64_t id, struct err *err)
 {
     struct db_stmt *s = db_stmt(d->main, "DELETE FROM account WHERE id = ?1", err);

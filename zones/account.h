@@ -36,6 +36,9 @@ enum domaindb_result account_insert(struct domaindb *d, struct account_row *row,
                                     struct err *err);
 enum domaindb_result account_set_secret(struct domaindb *d, int64_t id, const char *ref,
                                         struct err *err);
+/* A disabled account cannot log in, and mail to it is put off, not refused. */
+enum domaindb_result account_set_enabled(struct domaindb *d, int64_t id, bool is_enabled,
+                                         struct err *err);
 enum domaindb_result account_delete(struct domaindb *d, int64_t id, struct err *err);
 
 /* secrets.db. put commits by itself and comes before the change; get serves the login. */

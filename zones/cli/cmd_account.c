@@ -220,6 +220,40 @@ static enum cli_exit run_passwd(struct cli *c, const struct cli_args *a)
     return rc;
 }
 
+static enum cli_exit set_enabled(struct cli *c, const struct cli_args *a, bool is_enabled)
+{
+    struct account_row row;
+    struct err err = {0};
+    enum domaindb_result r;
+    enum cli_exit rc;
+
+    if (cli_open(c, DOMAINDB_WRITE) == -1 || cli_begin(c) == -1)
+        return CLI_FAULT;
+    rc = find_account(c, a->word[0], &row);
+    if (rc == CLI_OK) {
+        r = account_set_enabled(c->db, row.id, is_enabled, &err);
+        rc = cli_result(r, row.address, &err);
+    }
+    if (rc != CLI_OK) {
+        change_rollback(c->db);
+        return rc;
+    }
+    rc = cli_commit(c, NULL);
+    if (rc == CLI_OK)
+        cli_note(c, "account %s is %s", row.address, is_enabled ? "enabled" : "disabled");
+    return rc;
+}
+
+static enum cli_exit run_disable(struct cli *c, const struct cli_args *a)
+{
+    return set_enabled(c, a, false);
+}
+
+static enum cli_exit run_enable(struct cli *c, const struct cli_args *a)
+{
+    return set_enabled(c, a, true);
+}
+
 static enum cli_exit run_remove(struct cli *c, const struct cli_args *a)
 {
     struct account_row row;
@@ -319,6 +353,11 @@ static const struct cli_command account_commands[] = {
      "  signpost account list example.com", run_list},
     {"passwd", "ADDRESS [--generate | --password-stdin]", "Change a password.", 1, 1,
      password_options, "  signpost account passwd ann@example.com", run_passwd},
+    {"disable", "ADDRESS",
+     "Lock an account: no login, and senders are told to try later.", 1, 1, NULL,
+     "  signpost account disable ann@example.com", run_disable},
+    {"enable", "ADDRESS", "Unlock it.", 1, 1, NULL,
+     "  signpost account enable ann@example.com", run_enable},
     {"remove", "ADDRESS --yes", "Remove a login. Mail on disk stays.", 1, 1,
      remove_options, "  signpost account remove ann@example.com --yes", run_remove},
     {NULL, NULL, NULL, 0, 0, NULL, NULL, NULL},

@@ -85,16 +85,54 @@ static enum domaindb_result insert_all(struct cli *c, struct domain_row *row,
     }
     if (r == DOMAINDB_OK)
         r = cli_check_zone(c, row, err);
+    /* The zone above delegates to this one from now on: custom records of its own at or below
+     * the new name would be hidden. */
+    if (r == DOMAINDB_OK)
+        r = cli_check_zone_of(c, strchr(row->name, '.') + 1, err);
     if (r == DOMAINDB_REFUSED)
         (void)err_wrap(err, "domain %s cannot be published", row->name);
     return r;
 }
 
+/* What is left to be done so that the world finds the zone. */
+static void say_delegation(struct cli *c, const struct domain_row *row)
+{
+    struct span rest = span_str(row->name), head;
+    struct host_set set;
+    struct err err;
+
+    while (span_cut(rest, '.', &head, &rest)) {
+        if (domain_is_ours(c->db, rest, &err) == 1) {
+            cli_note(
+                c, "  nothing at the registrar: %.*s is hosted here and delegates to it",
+                SPAN_ARG(rest));
+            return;
+        }
+    }
+    if (host_set_load(c->db, &set, &err) == -1)
+        return;
+    cli_note(c, "  at the registrar, name these servers for %s:", row->name);
+    for (size_t i = 0; i < set.n; i++) {
+        const struct host_row *h = &set.host[i];
+        char ips[HOST_ADDRESSES_MAX * IPADDR_TEXT] = "";
+
+        if ((h->roles & HOST_NS) == 0)
+            continue;
+        for (size_t j = 0; j < h->n_addr; j++) {
+            size_t at = strlen(ips);
+
+            ips[at] = ' ';
+            ipaddr_print(&h->addr[j], ips + at + 1);
+        }
+        cli_note(c, "      %s %s", h->name, ips);
+    }
+    host_set_free(&set);
+}
+
 static void say_added(struct cli *c, const struct domain_row *row, int64_t serial)
 {
     char unicode[IDNA_DISPLAY_MAX + 1];
-    struct host_set set;
-    struct err err;
+    bool is_idn;
 
     if (c->is_json) {
         (void)printf("{\"domain\":\"%s\",\"serial\":%lld}\n", row->name,
@@ -102,25 +140,14 @@ static void say_added(struct cli *c, const struct domain_row *row, int64_t seria
         return;
     }
     idna_to_display(row->name, unicode);
+    is_idn = strcmp(unicode, row->name) != 0;
     cli_note(c, "domain %s added%s%s%s, change %lld; its zone is published now\n",
-             row->name, strcmp(unicode, row->name) ? " (" : "",
-             strcmp(unicode, row->name) ? unicode : "",
-             strcmp(unicode, row->name) ? ")" : "", (long long)serial);
+             row->name, is_idn ? " (" : "", is_idn ? unicode : "", is_idn ? ")" : "",
+             (long long)serial);
     cli_note(c, "next:");
-    if (host_set_load(c->db, &set, &err) == 0) {
-        cli_note(c, "  at the registrar, name these servers for %s:", row->name);
-        for (size_t i = 0; i < set.n; i++) {
-            char ip[IPADDR_TEXT] = "";
-
-            if ((set.host[i].roles & HOST_NS) == 0)
-                continue;
-            if (set.host[i].n_addr > 0)
-                ipaddr_print(&set.host[i].addr[0], ip);
-            cli_note(c, "      %s  %s", set.host[i].name, ip);
-        }
-        host_set_free(&set);
-    }
+    say_delegation(c, row);
     cli_note(c, "  signpost account add someone@%s", row->name);
+    domain_policy_say_consent(c, row);
 }
 
 static enum cli_exit add_prepared(struct cli *c, struct domain_row *row)
@@ -385,10 +412,16 @@ static enum cli_exit run_set(struct cli *c, const struct cli_args *a)
         return rc;
     }
     rc = cli_commit(c, &serial);
-    if (rc == CLI_OK)
-        cli_note(c, serial == 0 ? "nothing to change" : "domain %s changed, change %lld",
-                 row.name, (long long)serial);
-    return rc;
+    if (rc != CLI_OK)
+        return rc;
+    if (serial == 0) {
+        cli_note(c, "nothing to change");
+        return CLI_OK;
+    }
+    cli_note(c, "domain %s changed, change %lld", row.name, (long long)serial);
+    if (cli_has(a, "--reports"))
+        domain_policy_say_consent(c, &row);
+    return CLI_OK;
 }
 
 static enum cli_exit run_remove(struct cli *c, const struct cli_args *a)

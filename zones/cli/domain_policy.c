@@ -148,6 +148,19 @@ enum cli_exit domain_policy_apply(struct cli *c, const struct cli_args *a,
     return rc;
 }
 
+void domain_policy_say_consent(struct cli *c, const struct domain_row *row)
+{
+    const char *at = strrchr(row->rua, '@');
+    struct err err;
+
+    if (at == NULL || domain_is_ours(c->db, span_str(at + 1), &err) != 0)
+        return;
+    cli_note(c,
+             "  DMARC reports go to a domain that is not hosted here; its owner has to "
+             "publish:\n      %s._report._dmarc.%s TXT \"v=DMARC1\"",
+             row->name, at + 1);
+}
+
 const struct cli_option domain_policy_options[] = {
     {"--host", "HOST", "mail host (default of add: the first host with the role mail)"},
     {"--mx-preference", "N", "preference in the MX record (default 10)"},
