@@ -95,8 +95,8 @@ static int next_param(struct span *text, struct svc_param *param, struct err *er
     return 1;
 }
 
-/* Cut at the next comma that no backslash hides. */
-static struct span next_item(struct span *list)
+/* Cut at the next comma that no backslash hides; *has_more tells whether there was one. */
+static struct span next_item(struct span *list, bool *has_more)
 {
     size_t at = 0;
     struct span item;
@@ -104,6 +104,7 @@ static struct span next_item(struct span *list)
     while (at < list->n && list->p[at] != ',')
         at += list->p[at] == '\\' && list->n - at > 1 ? 2 : 1;
     item = span_take(*list, at);
+    *has_more = at < list->n;
     *list = span_drop(*list, at + 1);
     return item;
 }
@@ -158,12 +159,13 @@ static bool put_list(enum svc_value kind, struct span text, struct buf *wire)
     struct buf once;
     struct span list;
     bool is_good;
+    bool has_more = true;
 
     buf_init(&once, RDATA_MAX);
     is_good = rdata_unescape(text, &once) == 0 && once.len > 0;
     list = buf_all(&once);
-    while (is_good && list.n > 0)
-        is_good = put_item(kind, next_item(&list), wire);
+    while (is_good && has_more) /* a comma at the end promises one more */
+        is_good = put_item(kind, next_item(&list, &has_more), wire);
     if (is_good && kind == V_KEYS) /* in ascending order (RFC 9460 8) */
         qsort(wire->data + start, (wire->len - start) / 2, 2, cmp_u16);
     buf_free(&once);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* tests/tools/suite.c - one case of a conformance suite against the pure code.
  *
+ *   suite zone ORIGIN FILE     is this master file a zone fit to be published?
  *   suite data FILE            does a message end with the octets of FILE?
  *   suite mime FILE            does the message come apart into parts that make sense?
  *
- * Prints one line and exits 0 for end / sound, 1 for not-end / unsound, 2 for
+ * Prints one line and exits 0 for good / end / sound, 1 for bad / not-end / unsound, 2 for
  * a fault of its own. tests/suites/run compares with what the suite wants. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,11 @@
 
 #include "base/core/arena.h"
 #include "base/core/buf.h"
+#include "base/dns/dname.h"
 #include "base/msg/mime.h"
 #include "maild/smtp/data.h"
+#include "zones/lint.h"
+#include "zones/zonefile.h"
 
 #define FILE_MAX (64u * 1024u * 1024u)
 
@@ -39,6 +43,39 @@ static struct buf read_file(const char *path)
     }
     (void)fclose(f);
     return text;
+}
+
+/* Zones ---------------------------------------------------------------------------------- */
+
+static void show_error(void *ctx, const struct lint_finding *f)
+{
+    int *shown = ctx;
+
+    if (f->severity == LINT_ERROR && (*shown)++ == 0)
+        printf("bad: %s: %s\n", f->id, f->text);
+}
+
+static int do_zone(char **args)
+{
+    struct buf text = read_file(args[1]);
+    struct dname apex;
+    struct err err = {0};
+    struct zone *z = NULL;
+    int shown = 0;
+    size_t errors = 1;
+
+    if (dname_parse(span_str(args[0]), NULL, &apex) != DNAME_OK)
+        return 2;
+    z = zonefile_parse(args[1], buf_all(&text), dname_span(&apex), "suite", &err);
+    if (z == NULL)
+        printf("bad: %s\n", err.text);
+    else
+        errors = lint_zone(z, show_error, &shown);
+    if (errors == 0)
+        printf("good\n");
+    zone_free(&z);
+    buf_free(&text);
+    return errors != 0;
 }
 
 /* End of data ---------------------------------------------------------------------------- */
@@ -117,11 +154,11 @@ int main(int argc, char **argv)
         const char *name;
         int args;
         int (*run)(char **args);
-    } suites[] = {{"data", 1, do_data}, {"mime", 1, do_mime}};
+    } suites[] = {{"zone", 2, do_zone}, {"data", 1, do_data}, {"mime", 1, do_mime}};
 
     for (size_t i = 0; i < COUNT_OF(suites); i++)
         if (argc == 2 + suites[i].args && strcmp(argv[1], suites[i].name) == 0)
             return suites[i].run(argv + 2);
-    (void)fprintf(stderr, "usage: suite data FILE | mime FILE\n");
+    (void)fprintf(stderr, "usage: suite zone ORIGIN FILE | data FILE | mime FILE\n");
     return 2;
 }

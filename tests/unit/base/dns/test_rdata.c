@@ -121,6 +121,8 @@ static const struct {
     {"SVCB", "1 . foo=1"},
     {"SVCB", "1 . mandatory=alpn port=1"},
     {"SVCB", "1 . no-default-alpn=1"},
+    {"SVCB", "1 . alpn=h2,"},
+    {"SVCB", "1 . alpn=,h2"},
     {"TYPE65280", "text"},
     {"TYPE65280", "\\# 2 00"},
     {"TYPE65280", "\\# x 00"},
