@@ -38,7 +38,6 @@ enum {
         120000, /* octets of a REMOVED message; the rest waits for the next step */
     ARENA_MAX = 64 << 20,
     ZONES_MAX = 10000000,
-    SETTLED_AFTER_S = 86400,
 };
 
 struct build {
@@ -440,17 +439,4 @@ struct batch *build_step(struct build *b, bool may_be_empty)
         drop_built(b, t);
     t->left += b->n_todo;
     return t;
-}
-
-int build_settle(const char *data_dir, const char *run_dir, int64_t now_s,
-                 struct err *err)
-{
-    struct domaindb *db = domaindb_open(data_dir, run_dir, DOMAINDB_WRITE, err);
-    int n = 0;
-    int rc = -1;
-
-    if (db != NULL)
-        rc = domain_settle(db, now_s, now_s - SETTLED_AFTER_S, &n, err);
-    domaindb_close(&db);
-    return rc;
 }

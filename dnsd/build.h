@@ -64,10 +64,6 @@ struct batch {
 
 /* Look for changes and build. `may_be_empty`: believe a database without any zone. */
 struct batch *build_step(struct build *b, bool may_be_empty);
-/* The timed step of the TTL policy: zones that did not change for a day get their long TTLs.
- * A change of its own by "builder", of which every reader is told. 0, or -1 with *err. */
-MUST_USE int build_settle(const char *data_dir, const char *run_dir, int64_t now_s,
-                          struct err *err);
 /* Forget what was built: the next step does everything again (after a lost batch). */
 void build_restart(struct build *b);
 void batch_free(struct batch **t);

@@ -28,7 +28,6 @@
 
 enum {
     POLL_MS = 1000,
-    SETTLE_MS = 300000,
     RETRY_MS = 1000,
     IN_FLIGHT = 3,
     ANSWER_MS = 60000,
@@ -43,9 +42,8 @@ struct builder {
     struct pool *pool;
     struct build *build; /* the pool thread's while a step runs */
     struct notify *notify;
-    struct loop_timer *poll, *settle;
-    struct err settle_err; /* outcome of the last try; text empty when good */
-    struct map *zones;     /* name -> struct zone_status */
+    struct loop_timer *poll;
+    struct map *zones; /* name -> struct zone_status */
     bool is_running, is_wanted, is_stopping;
     bool must_restart, may_be_empty;
     struct list flights; /* batches on their way, in order */
@@ -363,39 +361,6 @@ static void on_poll(void *ctx)
     builder_poke(b);
 }
 
-/* --- the TTL policy's timed step --- */
-
-static void work_settle(void *ctx)
-{
-    struct builder *b = ctx;
-    struct err err = {0};
-
-    if (build_settle(conf_text(b->env->conf, "data_dir"),
-                     conf_text(b->env->conf, "run_dir"), clock_wall_s(b->env->clock),
-                     &err) == 0)
-        err.text[0] = '\0';
-    b->settle_err = err;
-}
-
-static void done_settle(void *ctx)
-{
-    struct builder *b = ctx;
-
-    if (b->is_stopping)
-        return;
-    if (b->settle_err.text[0] != '\0')
-        log_event(b->env->log, LOG_DNS_SETTLE_FAILED, LOGF_S("text", b->settle_err.text));
-    loop_timer_set(b->settle, SETTLE_MS);
-}
-
-static void on_settle(void *ctx)
-{
-    struct builder *b = ctx;
-
-    if (pool_run(b->pool, work_settle, done_settle, b) != 0)
-        loop_timer_set(b->settle, SETTLE_MS);
-}
-
 /* --- for the control socket --- */
 
 void builder_status(const struct builder *b, struct builder_status *s)
@@ -507,7 +472,6 @@ struct builder *builder_start(const struct dnsd_env *env, void (*on_ready)(void 
     b->build = build_new(conf_text(env->conf, "data_dir"), env->rng);
     b->pool = pool_new(env->loop, "build", 1, 4);
     b->poll = loop_timer_new(env->loop, "build-poll", on_poll, b);
-    b->settle = loop_timer_new(env->loop, "settle", on_settle, b);
     list_init(&b->flights);
     list_init(&b->asks);
     if (listen_for_changes(b, err) != 0) {
@@ -515,7 +479,6 @@ struct builder *builder_start(const struct dnsd_env *env, void (*on_ready)(void 
         return NULL;
     }
     on_poll(b);
-    loop_timer_set(b->settle, SETTLE_MS);
     return b;
 }
 
@@ -532,7 +495,6 @@ void builder_stop(struct builder **bp)
     pool_free(&b->pool);
     notify_free(&b->notify);
     loop_timer_free(&b->poll);
-    loop_timer_free(&b->settle);
     ipc_free(&b->serve); /* calls under way are forgotten by it */
     while (!list_is_empty(&b->asks))
         on_stats(LIST_ENTRY(b->asks.next, struct stats_ask, link), NULL);
