@@ -168,7 +168,8 @@ static enum domaindb_result put_host(struct cli *c, const struct host_set *set,
     if (old == NULL)
         return host_insert(c->db, h, err);
     h->id = old->id;
-    h->roles |= old->roles;
+    h->roles |=
+        old->roles & ~(unsigned)HOST_NS; /* that role is the configuration's to give */
     return host_update(c->db, h, err);
 }
 
@@ -239,6 +240,32 @@ static enum domaindb_result put_serial_base(struct cli *c, struct err *err)
     return setting_put(c->db, "serial_base", value, err);
 }
 
+static bool is_configured(const struct conf *conf, const char *name)
+{
+    bool is_there = strcmp(conf_text(conf, "hostname"), name) == 0;
+
+    for (size_t i = 0; i < conf_count(conf, "ns_name"); i++)
+        is_there |= strcmp(conf_nth(conf, "ns_name", i), name) == 0;
+    return is_there;
+}
+
+/* Hosts are never removed by the absence of a line: they may stand elsewhere. */
+static void say_other_name_servers(struct cli *c)
+{
+    struct host_set set;
+    struct err err;
+
+    if (host_set_load(c->db, &set, &err) == -1)
+        return;
+    for (size_t i = 0; i < set.n; i++)
+        if ((set.host[i].roles & HOST_NS) && !is_configured(c->conf, set.host[i].name))
+            cli_note(c,
+                     "name server     %s is published too; if it is gone: signpost host "
+                     "remove %s --yes",
+                     set.host[i].name, set.host[i].name);
+    host_set_free(&set);
+}
+
 static enum cli_exit setup_database(struct cli *c)
 {
     struct err err = {0};
@@ -252,6 +279,8 @@ static enum cli_exit setup_database(struct cli *c)
     r = put_serial_base(c, &err);
     if (r == DOMAINDB_OK)
         r = put_hosts(c, &err);
+    if (r == DOMAINDB_OK)
+        r = cli_check_zone_of(c, conf_text(c->conf, "hostname"), &err);
     if (r != DOMAINDB_OK) {
         change_rollback(c->db);
         return cli_result(r, "host", &err);
@@ -266,6 +295,7 @@ static enum cli_exit setup_database(struct cli *c)
              conf_count(c->conf, "address"),
              conf_count(c->conf, "address") == 1 ? "" : "es",
              serial == 0 ? " (unchanged)" : "");
+    say_other_name_servers(c);
     return CLI_OK;
 }
 
