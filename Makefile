@@ -117,6 +117,8 @@ system: all tools ## whole daemons with real peers and clients (root; T=name for
 	@tests/system/run $(T)
 crashload: all tools ## 5,000 messages, ten times kill -9: nothing promised is lost (root)
 	@tests/system/crashload $(ARGS)
+addlatency: all tools ## a new domain is answered within 50 ms under 10,000 queries/s
+	@tests/system/addlatency $(ARGS)
 
 asan: ## the unit tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan unit
@@ -198,5 +200,5 @@ help: ## this list
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tools unit run demo system crashload asan layers style pure tidy cppcheck manlint shellcheck lint format \
+.PHONY: all tools unit run demo system crashload addlatency asan layers style pure tidy cppcheck manlint shellcheck lint format \
 	format-check check check-fresh install uninstall clean help

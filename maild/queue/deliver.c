@@ -15,8 +15,8 @@
  *  2. A task ends exactly once, in task_end().
  *  3. A dest with tasks and room is in ready_dests; one without tasks and sessions is freed.
  *
- * Over 500 lines because tasks, destinations and answers change each other's lists: their invariants
- * are checked by reading one file. */
+ * Over 500 lines because tasks, destinations and answers change each other's lists: their
+ * invariants are checked by reading one file. */
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>

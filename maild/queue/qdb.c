@@ -8,8 +8,9 @@
  * Every write replaces the message's rows as a whole: idempotent, and never more than what
  * one message has. Reads are operations like writes, so they see all writes put before.
  *
- * Over 500 lines because every operation on a row (write, load, list, count) has its statements, its
- * thread half and its loop half side by side; no group of them stands alone. */
+ * Over 500 lines because every operation on a row (write, load, list, count) has its
+ * statements, its thread half and its loop half side by side; no group of them stands
+ * alone. */
 #include "maild/queue/qdb.h"
 
 #include <assert.h>

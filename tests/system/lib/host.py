@@ -46,6 +46,15 @@ queue_retry_max 2
 sessions_per_client_max 200
 """
 
+# For dnsd alone, outside the test internet; `listen` lines are the caller's.
+NET_FREE_CONF = """\
+hostname mail.load.test
+address 192.0.2.25
+ns_name mail.load.test
+data_dir {dir}/data
+run_dir {dir}/run
+"""
+
 
 class Failed(Exception):
     """A program under test did not do what the test needs to go on."""
