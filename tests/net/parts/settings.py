@@ -4,7 +4,7 @@
 Everything runs in a network namespace of its own (tests/net/inside), so the
 ports are always the real ones and two runs never meet. Three environment
 variables change what is left to change: SIGNPOST_NET_STATE (folder),
-SIGNPOST_NET_PREFIX6 (an IPv6 /64 such as fd53:53:53:53:: for the peer) and
+SIGNPOST_NET_PREFIX6 (an IPv6 /64 such as fd53:53:53:53:: for the peer and us) and
 SIGNPOST_NET_INSTALL=0 (never install a package).
 """
 import os
