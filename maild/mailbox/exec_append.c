@@ -7,7 +7,7 @@
  *   end of command --> all jobs back --> one op: rows of all messages, commit --> OK
  *
  * A file that was named and gets no row (client gone, mailbox missing, disk full) is removed
- * again; after a crash the sweeper finds it. */
+ * again; after a crash it is found in mail/NN/pending (maild/mailbox/shard.c). */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ struct append_msg {
     struct list link;
     struct index_file file;
     int fd;
-    bool is_named;
+    bool is_named; /* and pending */
+    bool has_row;
     uint64_t flags;
     int64_t date_s;
     struct digest digest;
@@ -91,21 +92,23 @@ static void append_free(struct append *a)
     free(a);
 }
 
-/* ---- removing what was named in vain ------------------------------------------------ */
+/* ---- the end: what has its row stays, the rest is removed --------------------------- */
 
-static void remove_files(struct append *a)
+static void settle_files(struct append *a)
 {
     LIST_EACH (it, &a->msgs) {
         struct append_msg *msg = LIST_ENTRY(it, struct append_msg, link);
 
-        if (msg->is_named && mailfile_remove(a->m->dirfd, &msg->file, NULL) == 0)
-            msg->is_named = false;
+        if (!msg->is_named)
+            continue;
+        if (msg->has_row || mailfile_remove(a->m->dirfd, &msg->file, NULL) == 0)
+            mailfile_settled(a->m->dirfd, &msg->file);
     }
 }
 
 static void drop_work(void *ctx)
 {
-    remove_files(ctx);
+    settle_files(ctx);
 }
 
 static void drop_done(void *ctx)
@@ -122,7 +125,7 @@ static void discard(struct append *a)
     if (!is_named) {
         append_free(a);
     } else if (mailbox_job(a->m, drop_work, drop_done, a) == -1) {
-        remove_files(a); /* the role stops: nobody waits for this loop */
+        settle_files(a); /* the role stops: nobody waits for this loop */
         append_free(a);
     }
 }
@@ -323,7 +326,7 @@ static void update_folder(struct append *a)
                                 .date_s = msg->date_s,
                                 .size = msg->file.size};
 
-        msg->is_named = false; /* the index owns it now */
+        msg->has_row = true; /* the index owns the file now */
         if (f != NULL)
             folder_add(f, &row);
     }

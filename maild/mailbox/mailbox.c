@@ -100,7 +100,7 @@ static void open_shards(struct mailbox *m)
 
         (void)snprintf(rest, sizeof(rest), "mail/%02u/index.db", i);
         path = conf_path(m->env->conf, rest);
-        m->shards[i] = shard_new(m->env->loop, m->db[i % DB_THREADS], m->dirfd, path);
+        m->shards[i] = shard_new(m->env->loop, m->db[i % DB_THREADS], m->dirfd, i, path);
         free(path);
     }
 }

@@ -3,11 +3,14 @@
  * folders small, <ab> (two characters of the id) keeps an account's apart.
  *
  *   adopt    hard link of the queue's blob; its name is made durable by the next SETTLE
- *   publish  an APPEND: octets, then name, then folder durable, before anyone is told
+ *   publish  an APPEND: octets, then name, then folder durable, before anyone is told;
+ *            mail/NN/pending/<account>.<id>.<n> is a second name of it until the row is
+ *            committed, so that what a crash leaves is found without walking everything
  *
  * Published files are never opened for writing. */
 #include "maild/mailbox/mailfile.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -76,6 +79,9 @@ int mailfile_prepare(int dirfd, struct err *err)
         return -1;
     for (unsigned i = 0; i < MAILFILE_SHARDS; i++) {
         (void)snprintf(path, sizeof(path), "mail/%02u", i);
+        if (make_folder(dirfd, path, err) == -1)
+            return -1;
+        (void)snprintf(path, sizeof(path), "mail/%02u/pending", i);
         if (make_folder(dirfd, path, err) == -1)
             return -1;
         if (faccessat(dirfd, path, W_OK | X_OK, 0) == -1)
@@ -167,9 +173,70 @@ int mailfile_write(int fd, struct span s, struct err *err)
     return 0;
 }
 
+/* ---- pending ---- */
+
+static void pending_path(const struct index_file *f, char path[MAILFILE_PATH_MAX])
+{
+    char id[MSGID_TEXT + 1];
+
+    msgid_print(&f->id, id);
+    (void)snprintf(path, MAILFILE_PATH_MAX, "mail/%02u/pending/%" PRIu64 ".%s.%u",
+                   mailfile_shard(f->account), f->account, id, f->number);
+}
+
+void mailfile_settled(int dirfd, const struct index_file *f)
+{
+    char path[MAILFILE_PATH_MAX];
+
+    pending_path(f, path);
+    /* a name that stays is looked at again at the next start, and does no harm */
+    (void)unlinkat(dirfd, path, 0);
+}
+
+static bool parse_pending(struct span name, struct index_file *f)
+{
+    struct span account, id, number;
+    uint64_t n;
+
+    memset(f, 0, sizeof(*f));
+    if (!span_cut(name, '.', &account, &id) || !span_cut(id, '.', &id, &number) ||
+        !span_to_u64(account, UINT64_MAX, &f->account) || !msgid_parse(id, &f->id) ||
+        !span_to_u64(number, UINT32_MAX, &n))
+        return false;
+    f->number = (uint32_t)n;
+    return true;
+}
+
+int mailfile_pending(int dirfd, unsigned shard,
+                     void (*fn)(void *ctx, const struct index_file *f), void *ctx,
+                     struct err *err)
+{
+    char path[MAILFILE_PATH_MAX];
+    const struct dirent *e;
+    DIR *dir;
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "mail/%02u/pending", shard);
+    fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir = fd == -1 ? NULL : fdopendir(fd);
+    if (dir == NULL) {
+        if (fd != -1)
+            (void)close(fd);
+        return err_sys(err, "read folder %s", path);
+    }
+    while ((e = readdir(dir)) != NULL) {
+        struct index_file f;
+
+        if (parse_pending(span_str(e->d_name), &f))
+            fn(ctx, &f);
+    }
+    (void)closedir(dir);
+    return 0;
+}
+
 int mailfile_publish(int dirfd, int fd, const struct index_file *f, struct err *err)
 {
-    char self[32], path[MAILFILE_PATH_MAX];
+    char self[32], path[MAILFILE_PATH_MAX], pending[MAILFILE_PATH_MAX];
 
     if (make_folders(dirfd, f, err) == -1)
         return -1;
@@ -177,7 +244,9 @@ int mailfile_publish(int dirfd, int fd, const struct index_file *f, struct err *
     (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     if (fdatasync(fd) == -1)
         return err_sys(err, "make %s durable", path);
-    if (linkat(AT_FDCWD, self, dirfd, path, AT_SYMLINK_FOLLOW) == -1)
+    pending_path(f, pending);
+    if (linkat(AT_FDCWD, self, dirfd, pending, AT_SYMLINK_FOLLOW) == -1 ||
+        linkat(AT_FDCWD, self, dirfd, path, AT_SYMLINK_FOLLOW) == -1)
         return err_sys(err, "name a message %s", path);
     mailfile_folder(f, path);
     return mailfile_sync_folder(dirfd, path, err);

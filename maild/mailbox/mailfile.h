@@ -36,7 +36,9 @@ MUST_USE int mailfile_adopt(int dirfd, const char *blob, const struct index_file
 MUST_USE int mailfile_tmp(int dirfd, uint64_t account, struct err *err);
 /* Append `s` to it. */
 MUST_USE int mailfile_write(int fd, struct span s, struct err *err);
-/* Make its octets and then its name durable. */
+/* Make its octets and then its name durable. It also gets a name in mail/NN/pending until
+ * mailfile_settled(): a file that is in the way of a crash between its name and its row is
+ * found there at the next start. */
 MUST_USE int mailfile_publish(int dirfd, int fd, const struct index_file *f,
                               struct err *err);
 /* Descriptor for reading, or -1 (err->sys ENOENT when it is gone). */
@@ -47,6 +49,12 @@ MUST_USE int mailfile_read(int fd, uint64_t at, void *dst, size_t n, struct err 
 MUST_USE int mailfile_remove(int dirfd, const struct index_file *f, struct err *err);
 /* Make the names in a folder, and the folder's own name, durable. */
 MUST_USE int mailfile_sync_folder(int dirfd, const char *folder, struct err *err);
+/* Its row is committed, or the file was removed: it is not pending any more. */
+void mailfile_settled(int dirfd, const struct index_file *f);
+/* Call `fn` for each pending file of a shard. -1 when the folder cannot be read. */
+MUST_USE int mailfile_pending(int dirfd, unsigned shard,
+                              void (*fn)(void *ctx, const struct index_file *f),
+                              void *ctx, struct err *err);
 /* Make mail/NN of every shard. -1 names the one that cannot be made or written. */
 MUST_USE int mailfile_prepare(int dirfd, struct err *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* One batch:
  *
+ *   0. the first time: open the index, look after files an APPEND left pending
  *   1. remove files nobody refers to: rows with refs 0 that an earlier batch committed; the
  *      file first, then the row, so that a crash in between is repaired by doing it again
  *   2. BEGIN (when any op writes), each op in a savepoint of its own, COMMIT
@@ -25,6 +26,7 @@ struct shard {
     struct index *ix; /* of the database thread */
     char *path;
     int dirfd;
+    unsigned number; /* NN of mail/NN */
     struct list waiting, running;
     size_t backlog;
     bool is_busy, is_stopped;
@@ -32,13 +34,15 @@ struct shard {
     bool failed_log; /* log an index that cannot be opened once */
 };
 
-struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, const char *db_path)
+struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, unsigned number,
+                        const char *db_path)
 {
     struct shard *sh = mem_new(1, sizeof(*sh));
 
     sh->loop = l;
     sh->pool = pool;
     sh->dirfd = dirfd;
+    sh->number = number;
     sh->path = mem_strdup(db_path);
     sh->must_reap = true;
     list_init(&sh->waiting);
@@ -76,6 +80,29 @@ static void reap(struct shard *sh)
         index_rollback(sh->ix);
     else
         sh->must_reap = gone == REAP_MAX;
+}
+
+/* A file that an APPEND named before a crash: wanted only if its row was committed. */
+static void settle_pending(void *ctx, const struct index_file *f)
+{
+    struct shard *sh = ctx;
+    struct err err;
+    enum index_result r = index_has_file(sh->ix, f, &err);
+
+    if (r == INDEX_NONE && mailfile_remove(sh->dirfd, f, &err) == -1)
+        return;
+    if (r == INDEX_OK || r == INDEX_NONE)
+        mailfile_settled(sh->dirfd, f);
+}
+
+/* No session of this shard has come further than its first op, so nothing that is pending
+ * now is still on its way. */
+static int open_index(struct shard *sh, struct err *err)
+{
+    sh->ix = index_open(sh->path, err);
+    if (sh->ix == NULL)
+        return -1;
+    return mailfile_pending(sh->dirfd, sh->number, settle_pending, sh, err);
 }
 
 static void fail_all(struct shard *sh, const struct err *err)
@@ -131,9 +158,8 @@ static void batch_work(void *ctx)
     struct shard *sh = ctx;
     struct err err = {0, ""};
 
-    if (sh->ix == NULL)
-        sh->ix = index_open(sh->path, &err);
-    if (sh->ix == NULL) {
+    if (sh->ix == NULL && open_index(sh, &err) == -1) {
+        index_close(&sh->ix);
         sh->must_reap = false;
         if (!sh->failed_log)
             log_event(loop_log(sh->loop), LOG_PROCESS_FAULT, LOGF_S("error", err.text));

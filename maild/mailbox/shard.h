@@ -34,8 +34,9 @@ struct shard_op {
     struct err err; /* filled with INDEX_ERROR */
 };
 
-/* `pool` has one thread; several shards may share it. `dirfd` is the data directory. */
-struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd,
+/* `pool` has one thread; several shards may share it. `dirfd` is the data directory,
+ * `number` the NN of mail/NN. */
+struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, unsigned number,
                         const char *db_path);
 /* The pool is gone already: carry out what still waits (flags), close, free. */
 void shard_free(struct shard **sh);

@@ -426,6 +426,48 @@ static void test_tickets(void **state)
     assert_int_equal(w->status, ANSWER_NO);
 }
 
+static void put_file(struct world *w, const char *rest)
+{
+    char path[200];
+    FILE *f;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", w->dir, rest);
+    f = fopen(path, "wb");
+    assert_non_null(f);
+    assert_int_equal(fclose(f), 0);
+}
+
+static bool has_file(struct world *w, const char *rest)
+{
+    char path[200];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", w->dir, rest);
+    return access(path, F_OK) == 0;
+}
+
+/* A crash between the name of an appended file and its row. */
+static void test_pending_file_without_a_row_is_removed(void **state)
+{
+    static const char id[] = "aaaaaaaaaaaaaaaaaaaaaaaaaa";
+    struct world *w = *state;
+    char file[100], pending[100];
+
+    enter(w, "a APPEND INBOX {24+}\r\n" MESSAGE "\r\n");
+    hear(w, "a OK [APPENDUID ");
+    stop(w);
+    (void)snprintf(file, sizeof(file), "%s/mail/05/5/aa", w->dir);
+    (void)mkdir(file, 0700);
+    (void)snprintf(file, sizeof(file), "mail/05/5/aa/%s.0", id);
+    (void)snprintf(pending, sizeof(pending), "mail/05/pending/5.%s.0", id);
+    put_file(w, file);
+    put_file(w, pending);
+    start(w);
+    enter(w, "a SELECT INBOX\r\nb FETCH 1 BODY.PEEK[TEXT]\r\n");
+    hear(w, "{6}\r\nbody\r\n)");
+    assert_false(has_file(w, file));
+    assert_false(has_file(w, pending));
+}
+
 /* A client that goes away at any moment takes nothing along. */
 static void test_client_gone_in_mid_command(void **state)
 {
@@ -463,6 +505,7 @@ int main(void)
         T(test_a_lost_blob_is_said_so),
         T(test_idle_hears_of_new_mail),
         T(test_flags_and_removal_survive_a_restart),
+        T(test_pending_file_without_a_row_is_removed),
         T(test_tickets),
         T(test_client_gone_in_mid_command),
     };
