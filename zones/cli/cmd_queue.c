@@ -113,7 +113,7 @@ static void put_clean(const char *label, const char *text)
 {
     if (text[0] == '\0')
         return;
-    (void)printf("  %-9s ", label);
+    (void)printf("  %-10s ", label);
     for (; *text != '\0'; text++)
         (void)putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
     (void)putchar('\n');
@@ -177,7 +177,7 @@ static void show_message(const struct view *v, const json_t *row)
     cli_note(v->c, "message %s", text_at(row, "id"));
     put_clean("from", sender[0] ? sender : "<>");
     put_clean("came by", text_at(row, "via"));
-    cli_note(v->c, "  %-9s %lld octets", "size", (long long)int_at(row, "size"));
+    cli_note(v->c, "  %-10s %lld octets", "size", (long long)int_at(row, "size"));
     put_clean("accepted", when(int_at(row, "accepted_s"), accepted));
     put_clean("expires", when(int_at(row, "expires_s"), expires));
 }
@@ -252,20 +252,34 @@ static enum cli_exit run_remove(struct cli *c, const struct cli_args *a)
 
 /* ---- trace ---- */
 
-static void put_facts(const json_t *facts)
+/* One decision: when it fell, about whom, and what the client was told. */
+static void put_decision(const json_t *d)
+{
+    char label[16], text[1024];
+
+    (void)snprintf(label, sizeof(label), "%.15s", text_at(d, "at"));
+    (void)snprintf(text, sizeof(text), "%s  %lld %s", text_at(d, "subject"),
+                   (long long)int_at(d, "code"), text_at(d, "text"));
+    put_clean(label, text);
+}
+
+/* Whatever edge noted of the session, in its order. */
+static void put_facts(json_t *facts)
 {
     const char *key;
     json_t *value;
 
-    json_object_foreach((json_t *)(uintptr_t)facts, key, value)
+    json_object_foreach(facts, key, value)
     {
-        char *text = json_is_string(value)
+        bool is_list = json_is_object(json_array_get(value, 0));
+        char *text = json_is_string(value) || is_list
                          ? NULL
                          : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-        char label[64];
 
-        (void)snprintf(label, sizeof(label), "  %s", key);
-        put_clean(label, text != NULL ? text : json_string_value(value));
+        for (size_t i = 0; is_list && i < json_array_size(value); i++)
+            put_decision(json_array_get(value, i));
+        if (!is_list)
+            put_clean(key, text != NULL ? text : json_string_value(value));
         free(text);
     }
 }
@@ -324,27 +338,43 @@ static enum cli_exit run_trace(struct cli *c, const struct cli_args *a)
 static void status_value(const char *key, const json_t *value)
 {
     size_t n = strlen(key);
-    char text[WHEN_TEXT];
+    bool is_time = n > 2 && strcmp(key + n - 2, "_s") == 0;
     int64_t v = (int64_t)json_integer_value(value);
+    char label[64], text[WHEN_TEXT];
 
+    (void)snprintf(label, sizeof(label), "%-18.*s", (int)(is_time ? n - 2 : n), key);
+    for (char *p = label; *p != '\0'; p++)
+        if (*p == '_')
+            *p = ' ';
     if (json_is_string(value))
-        put_clean(key, json_string_value(value));
+        put_clean(label, json_string_value(value));
     else if (json_is_boolean(value))
-        put_clean(key, json_is_true(value) ? "yes" : "no");
-    else if (json_is_integer(value) && n > 2 && strcmp(key + n - 2, "_s") == 0)
-        put_clean(key, v > 1000000000 ? when(v, text) : span_text(v, text));
+        put_clean(label, json_is_true(value) ? "yes" : "no");
+    else if (json_is_integer(value) && is_time)
+        put_clean(label, v == 0           ? "-"
+                         : v > 1000000000 ? when(v, text)
+                                          : span_text(v, text));
     else if (json_is_integer(value))
-        (void)printf("  %-9s %lld\n", key, (long long)v);
+        (void)printf("  %s %lld\n", label, (long long)v);
 }
 
+/* The row's kind is its heading; what it says of itself is indented below. Roles, which are
+ * many and say little, are a line each. */
 static void status_row(void *ctx, struct span json)
 {
     json_t *row = json_loadb((const char *)json.p, json.n, 0, NULL);
     const char *key;
     json_t *value;
 
-    /* The row's kind is its heading; what it says of itself is indented below. */
     (void)ctx;
+    if (strcmp(text_at(row, "row"), "role") == 0) {
+        (void)printf("  role %-13s %s\n", text_at(row, "name"),
+                     json_is_true(json_object_get(row, "is_connected"))
+                         ? "connected"
+                         : "not connected");
+        json_decref(row);
+        return;
+    }
     (void)printf("%s%s\n", text_at(row, "row"), text_at(row, "program"));
     json_object_foreach(row, key, value)
     {

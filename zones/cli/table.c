@@ -163,10 +163,10 @@ size_t table_end(struct table **tp, const char *empty)
     size_t n = t->n_rows;
 
     *tp = NULL;
-    if (!t->is_json && n == 0)
-        (void)puts(empty);
-    else if (!t->is_json)
+    if (!t->is_json && n > 0)
         print_text(t);
+    else if (!t->is_json && empty[0] != '\0')
+        (void)puts(empty);
     for (size_t i = 0; t->cells != NULL && i < n * t->n_columns; i++)
         free(t->cells[i]);
     free(t->cells);
