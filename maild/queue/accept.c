@@ -9,7 +9,8 @@
  *  1. Every ACCEPT is answered exactly once while its channel lives; 250 only after the
  *     journal said "durable".
  *  2. A stranger's message gets the trace fields in front and is otherwise not touched.
- *  3. What is held in memory is bounded by ACCEPT_OCTETS_MAX; beyond it: 451. */
+ *  3. What is held in memory is bounded, on its way to the journal by ACCEPT_OCTETS_MAX and on
+ *     its way to its file by WAITING_OCTETS_MAX; beyond: 451. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,11 +24,12 @@
 #include "maild/queue/prepare.h"
 #include "maild/queue/queue_int.h"
 
-#define ACCEPT_OCTETS_MAX (64u * 1024u * 1024u)
-#define ACCEPT_MAX        4096u
-#define FRONT_MAX         (128u * 1024u)
-#define SIGN_MS           10000
-#define CHUNK             (64u * 1024u)
+#define ACCEPT_OCTETS_MAX  (64u * 1024u * 1024u)
+#define WAITING_OCTETS_MAX (128u * 1024u * 1024u)
+#define ACCEPT_MAX         4096u
+#define FRONT_MAX          (128u * 1024u)
+#define SIGN_MS            10000
+#define CHUNK              (64u * 1024u)
 
 struct acceptance {
     struct list link;
@@ -412,6 +414,7 @@ static void begin(struct acceptance *a)
     if (q->is_disk_full)
         refuse(a, 452, "4.3.1 the disk is full; nothing was lost, try again later");
     else if (q->accepting > ACCEPT_MAX || q->accepting_octets > ACCEPT_OCTETS_MAX ||
+             q->waiting_octets > WAITING_OCTETS_MAX ||
              map_count(q->messages) >= QUEUE_MESSAGES_MAX || q->is_stopping)
         refuse(a, 451, "4.3.2 too much mail at once; try again later");
     else if (queue_find(q, &a->m->id) != NULL)

@@ -89,6 +89,7 @@ struct queue {
     size_t accepting, accepting_octets;
 
     struct list blob_wait; /* struct qmsg.wait: accepted, file to be written */
+    size_t waiting_octets; /* of messages in blob_wait */
     bool is_blob_running;
     bool is_disk_full;
     bool is_stopping;

@@ -126,6 +126,7 @@ static void write_history(struct queue *q, const struct qmsg *m,
 static void blob_written(struct queue *q, struct qmsg *m, const struct prepare_digest *d)
 {
     m->has_blob = true;
+    q->waiting_octets -= m->body.len;
     buf_free(&m->body);
     write_history(q, m, d);
     free(m->facts);
@@ -211,6 +212,7 @@ void spool_take(struct queue *q, struct qmsg *m)
         return;
     }
     /* When the file is made already, its header is still to be read for the history. */
+    q->waiting_octets += m->body.len;
     list_add_tail(&q->blob_wait, &m->wait);
     spool_write(q);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* What the queue role promises its neighbours, one case each. */
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #include "tests/unit/maild/queue/queue_world.h"
+#include "tests/unit/maild/store/fs_sandbox.h"
 
 static const char body[] = "From: a@far.example\r\nSubject: Hi\r\n"
                            "Message-ID: <m1@far.example>\r\n\r\nHello\r\n";
@@ -227,6 +231,135 @@ static void large_body_stays_where_it_was_received(void **state)
     free(big);
 }
 
+static void full_disk_refuses_and_loses_nothing(void **state)
+{
+    struct world *w = *state;
+    const char *to[] = {"u@host.example"};
+    struct sandbox sb;
+
+    stop_queue(w);
+    sandbox_init(&sb);
+    w->fs = &sb.ops;
+    start_queue(w);
+    (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
+    UNTIL(w, w->delivers == 1 && w->replies == 1);
+    sb.mode = SANDBOX_FULL;
+    (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
+    UNTIL(w, w->replies == 2);
+    assert_int_equal(w->code, 452);
+    assert_int_equal(strncmp(w->text, "4.3.1 ", 6), 0);
+    sb.mode = SANDBOX_COUNT;
+    (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
+    UNTIL(w, w->replies == 3 && w->delivers == 2);
+    assert_int_equal(w->code, 250);
+    stop_queue(w);
+    sandbox_free(&sb);
+    w->fs = NULL;
+    start_queue(w);
+    UNTIL(w, w->delivers == 4 && map_count(w->rows) == 2);
+}
+
+static void message_file_waits_for_room(void **state)
+{
+    struct world *w = *state;
+    const char *to[] = {"u@host.example"};
+    struct sandbox sb;
+
+    stop_queue(w);
+    sandbox_init(&sb);
+    w->fs = &sb.ops;
+    start_queue(w);
+    w->q->cp.next_ms = INT64_MAX; /* no checkpoint among the calls that are counted */
+    (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
+    while (w->replies == 0 && w->q->accepting + map_count(w->q->messages) == 0)
+        loop_turn(w->loop, 1);
+    UNTIL(w, w->delivers == 1);
+    sb.error = ENOSPC;
+    sb.at = sb.calls + 4; /* write, sync; open, write */
+    sb.mode = SANDBOX_FAIL;
+    (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
+    UNTIL(w, w->replies == 2 && w->q->is_disk_full);
+    assert_int_equal(w->code, 250);
+    (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
+    UNTIL(w, w->replies == 3);
+    assert_int_equal(w->code, 452);
+    spool_write(w->q);
+    UNTIL(w, w->delivers == 2 && !w->q->is_disk_full);
+    stop_queue(w);
+    sandbox_free(&sb);
+    w->fs = NULL;
+    start_queue(w);
+}
+
+/* Ask as `signpost` does; the answer up to its last line. */
+static void ask(struct world *w, const char *line, char *answer, size_t cap)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    size_t n = 0;
+
+    assert_int_not_equal(fd, -1);
+    (void)snprintf(sa.sun_path, sizeof(sa.sun_path), "%s/maild.ctl", w->dir);
+    assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
+    assert_int_equal(write(fd, line, strlen(line)), (ssize_t)strlen(line));
+    for (int turn = 0; turn < 2000; turn++) {
+        ssize_t got = read(fd, answer + n, cap - 1 - n);
+
+        if (got > 0)
+            n += (size_t)got;
+        answer[n] = '\0';
+        if (strncmp(answer, "ok\n", 3) == 0 || strstr(answer, "\nok\n") != NULL ||
+            strncmp(answer, "error ", 6) == 0 || strstr(answer, "\nerror ") != NULL)
+            break;
+        loop_turn(w->loop, 2);
+    }
+    (void)close(fd);
+}
+
+static void control_lists_shows_retries_and_removes(void **state)
+{
+    struct world *w = *state;
+    const char *to[] = {"b@far.example", "c@other.example"};
+    char answer[8192], line[64], id[MSGID_TEXT + 1];
+    struct msgid mid;
+
+    w->relay_says = RELAY_LATER;
+    w->relay_text = "451 4.7.1 not now";
+    mid = send_message(w, VIA_SMTP, "a@host.example", to, 2, body);
+    msgid_print(&mid, id);
+    UNTIL(w, w->relays == 2 && map_count(w->q->messages) == 0);
+    ask(w, "queue list\n", answer, sizeof(answer));
+    assert_non_null(strstr(answer, id));
+    assert_non_null(strstr(answer, "\"waiting\":2"));
+    assert_non_null(strstr(answer, "451 4.7.1 not now"));
+    (void)snprintf(line, sizeof(line), "queue show %s\n", id);
+    ask(w, line, answer, sizeof(answer));
+    assert_non_null(strstr(answer, "\"address\":\"c@other.example\""));
+    assert_non_null(strstr(answer, "\"state\":\"waiting\""));
+    UNTIL(w, map_count(w->q->messages) == 0); /* put away again */
+    ask(w, "queue retry all\n", answer, sizeof(answer));
+    assert_non_null(strstr(answer, "\"retried\":2"));
+    UNTIL(w, w->relays == 4 && map_count(w->q->messages) == 0);
+    (void)snprintf(line, sizeof(line), "queue retry %s\n", id);
+    ask(w, line, answer, sizeof(answer));
+    assert_non_null(strstr(answer, "\"retried\":2"));
+    UNTIL(w, w->relays == 6 && map_count(w->q->messages) == 0);
+    (void)snprintf(line, sizeof(line), "queue remove %s\n", id);
+    ask(w, line, answer, sizeof(answer));
+    assert_non_null(strstr(answer, "\"removed\":1"));
+    UNTIL(w, files_left(w) == 0);
+    ask(w, "queue list\n", answer, sizeof(answer));
+    assert_string_equal(answer, "ok\n");
+    ask(w, line, answer, sizeof(answer));
+    assert_int_equal(strncmp(answer, "error not-found", 15), 0);
+    ask(w, "trace c@other.example\n", answer, sizeof(answer));
+    assert_non_null(strstr(answer, "\"event\":\"removed\""));
+    ask(w, "status\n", answer, sizeof(answer));
+    assert_non_null(strstr(answer, "\"row\":\"queue\""));
+    ask(w, "queue burn\n", answer, sizeof(answer));
+    assert_int_equal(strncmp(answer, "error usage", 11), 0);
+}
+
 struct rows {
     size_t n;
     char *first;
@@ -296,6 +429,9 @@ int main(void)
         CASE(crash_before_settling_delivers_again),
         CASE(lost_database_is_made_again_from_the_files),
         CASE(large_body_stays_where_it_was_received),
+        CASE(full_disk_refuses_and_loses_nothing),
+        CASE(message_file_waits_for_room),
+        CASE(control_lists_shows_retries_and_removes),
         CASE(trace_finds_by_address_message_id_and_id),
         CASE(many_messages_share_their_syncs),
     };

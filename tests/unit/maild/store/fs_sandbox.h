@@ -7,6 +7,7 @@
  *     SANDBOX_STOP   this and every later call fails with EIO and does nothing: the process
  *                    was killed, what the kernel has stays
  *     SANDBOX_EXIT   the process really ends, as by kill -9
+ * or from now on with SANDBOX_FULL: nothing that needs room succeeds (ENOSPC).
  * sandbox_power_loss() then takes back everything that was not synced: contents by file,
  * names by folder. With `keep` it keeps a random part of the contents, as disks do. */
 #ifndef TESTS_UNIT_MAILD_STORE_FS_SANDBOX_H
@@ -25,7 +26,13 @@
 #include "base/core/rng.h"
 #include "maild/store/fsops.h"
 
-enum sandbox_mode { SANDBOX_COUNT, SANDBOX_FAIL, SANDBOX_STOP, SANDBOX_EXIT };
+enum sandbox_mode {
+    SANDBOX_COUNT,
+    SANDBOX_FAIL,
+    SANDBOX_STOP,
+    SANDBOX_EXIT,
+    SANDBOX_FULL
+};
 
 /* One change that is not durable yet. */
 struct sandbox_undo {
@@ -119,6 +126,14 @@ static void sandbox_commit(struct sandbox *s, ino_t ino, bool is_folder)
     s->n = kept;
 }
 
+static bool sandbox_is_full(const struct fsops *fs)
+{
+    if (sandbox_of(fs)->mode != SANDBOX_FULL)
+        return false;
+    errno = ENOSPC;
+    return true;
+}
+
 static int sb_open(const struct fsops *fs, int dirfd, const char *path, int flags,
                    mode_t mode)
 {
@@ -157,7 +172,7 @@ static ssize_t sb_pwrite(const struct fsops *fs, int fd, const void *p, size_t n
     struct stat st;
     ssize_t old;
 
-    if (sandbox_stops(fs))
+    if (sandbox_stops(fs) || sandbox_is_full(fs))
         return -1;
     (void)fstat(fd, &st);
     u = sandbox_note(s, UNDO_WRITE, fd);
@@ -174,7 +189,7 @@ static ssize_t sb_pwrite(const struct fsops *fs, int fd, const void *p, size_t n
 
 static int sb_allocate(const struct fsops *fs, int fd, off_t octets)
 {
-    return sandbox_stops(fs) ? -1 : fallocate(fd, 0, 0, octets);
+    return sandbox_stops(fs) || sandbox_is_full(fs) ? -1 : fallocate(fd, 0, 0, octets);
 }
 
 static int sb_truncate(const struct fsops *fs, int fd, off_t octets)
