@@ -46,8 +46,9 @@ struct builder {
     struct map *zones; /* name -> struct zone_status */
     bool is_running, is_wanted, is_stopping;
     bool must_restart, may_be_empty;
-    struct list flights; /* batches on their way, in order */
-    struct list asks;    /* requests for counters */
+    bool step_restarts, step_may_be_empty; /* the step's own copies while it runs */
+    struct list flights;                   /* batches on their way, in order */
+    struct list asks;                      /* requests for counters */
     unsigned in_flight;
     struct batch *batch; /* outcome of the step that just ended */
     int64_t began_us;    /* when the newest news was heard of */
@@ -274,10 +275,9 @@ static void work_step(void *ctx)
 {
     struct builder *b = ctx;
 
-    if (b->must_restart)
+    if (b->step_restarts)
         build_restart(b->build);
-    b->must_restart = false;
-    b->batch = build_step(b->build, b->may_be_empty);
+    b->batch = build_step(b->build, b->step_may_be_empty);
 }
 
 static void note_trouble(struct builder *b, const struct batch *t)
@@ -307,7 +307,6 @@ static void done_step(void *ctx)
         return;
     }
     note_trouble(b, t);
-    b->may_be_empty = false;
     send_names(b, DIPC_REMOVED, &t->removed);
     send_names(b, DIPC_WITHHELD, &t->withheld);
     if (t->count > 0) {
@@ -330,9 +329,12 @@ static void want_step(struct builder *b)
     if (b->is_running || b->is_stopping || b->in_flight >= IN_FLIGHT)
         return;
     if (b->is_wanted || b->must_restart) {
-        b->is_wanted = false;
+        b->step_restarts = b->must_restart;
+        b->step_may_be_empty = b->may_be_empty;
         b->is_running = pool_run(b->pool, work_step, done_step, b) == 0;
         b->is_wanted = !b->is_running;
+        if (b->is_running)
+            b->must_restart = b->may_be_empty = false;
         return;
     }
     if (!b->is_loaded && b->in_flight == 0 && b->status.left == 0 && b->fault[0] == '\0')
