@@ -3,12 +3,16 @@
 import base64
 import os
 import smtplib
+import socket
+import threading
 import time
 import unittest
 
-from lib.host import MX, Host, run, wait_until
+from lib.host import MX, ROOT, Host, run, wait_until
 from lib.mail import (Submission, Wire, context, inbox, message, parse, smtp, submit,
                       wait_mail, wait_peer)
+
+NET = os.path.join(ROOT, "tests", "net", "net")
 
 
 class SubmissionTest(unittest.TestCase):
@@ -188,6 +192,23 @@ class Outbound(unittest.TestCase):
         wait_until("the deferred recipient in the queue", tried, 20)
         wait_until("a second attempt", lambda: peer_refusals("later@peer.test") >= 2, 20)
 
+    def test_a_host_that_drips_holds_nobody_up(self):
+        """One octet a second from one host; the others get their mail meanwhile."""
+        zone = self.host.path("slow.zone")
+        with open(zone, "w") as f:
+            f.write(";! zone=slow.test sign=none\n@ IN MX 10 mx\nmx IN A 127.53.0.240\n")
+        run([NET, "load", zone])
+        with Dripper("127.53.0.240", 25) as dripper:
+            for i in range(5):
+                self.send("user%d@slow.test" % i, "slow")
+            wait_until("a connection to the slow host", lambda: dripper.connections, 20)
+            self.send("user@peer.test", "meanwhile")
+            wait_peer(b"Subject: meanwhile", seconds=10)
+            self.assertIn("slow.test", self.host.cli("queue", "list"))
+        wait_until("the reason in the queue",
+                   lambda: "127.53.0.240" in self.host.cli("queue", "list"), 20)
+        run([NET, "unload", "slow"])
+
     def test_trace_tells_the_story(self):
         self.send("user@peer.test", "traced")
         wait_peer(b"Subject: traced")
@@ -201,6 +222,41 @@ class Outbound(unittest.TestCase):
         self.send("ann@ours.test", "to myself")
         wait_mail(self.host, "ann@ours.test", lambda m: b"Subject: to myself" in m)
         self.assertTrue(inbox(self.host, "ann@ours.test"))
+
+
+class Dripper:
+    """A mail host that says its greeting one octet a second."""
+
+    def __init__(self, addr, port):
+        self.listener = socket.create_server((addr, port))
+        self.connections = 0
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.serve)
+
+    def serve(self):
+        self.listener.settimeout(0.2)
+        held, greeting = [], b"220 slow ESMTP, one moment please" * 100
+        for octet in greeting:
+            if self.over.wait(0.5):
+                break
+            try:
+                held.append(self.listener.accept()[0])
+                self.connections += 1
+            except socket.timeout:
+                pass
+            for s in held:
+                s.send(bytes([octet]))
+        for s in held:
+            s.close()
+        self.listener.close()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
 
 
 def peer_refusals(address):
