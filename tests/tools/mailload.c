@@ -8,6 +8,10 @@
  * another id is sent instead, so every id in the log must be found exactly once.
  *
  *     mailload -a 127.0.0.1 -p 25 -n 5000 -s 20 -l ids.log -t ann@ours.test [-t ...]
+ *              [-b 1000-200000]
+ *
+ * -b is the range of body octets; without it most bodies are small and three in a hundred
+ * have more than the 64 KiB that maild keeps in memory.
  *
  * One thread a session, blocking sockets, nothing shared but a counter and the log. */
 #include <arpa/inet.h>
@@ -47,8 +51,9 @@ struct load {
     const char *from;
     const char *rcpt[RCPTS_MAX];
     size_t n_rcpt;
-    uint64_t want; /* messages to be answered 250 */
-    uint64_t run;  /* random part of this run's ids */
+    uint64_t want;               /* messages to be answered 250 */
+    uint64_t run;                /* random part of this run's ids */
+    uint64_t body_min, body_max; /* -b; both 0: the usual mixture */
     int log_fd;
     atomic_ullong next; /* number of the next id */
     atomic_ullong done; /* answered 250 */
@@ -154,10 +159,12 @@ static void must(int rc)
 }
 
 /* Most are small; some need the file that edge asks for beyond 64 KiB. */
-static size_t body_octets(struct rng *rng)
+static size_t body_octets(const struct load *l, struct rng *rng)
 {
     uint64_t d = rng_below(rng, 100);
 
+    if (l->body_max > 0)
+        return l->body_min + rng_below(rng, l->body_max - l->body_min + 1);
     if (d < 70)
         return 200 + rng_below(rng, 4000);
     return d < 97 ? 4000 + rng_below(rng, 40000) : 70000 + rng_below(rng, 200000);
@@ -166,7 +173,7 @@ static size_t body_octets(struct rng *rng)
 /* Body lines carry the id, so that no two bodies share one; no line begins with a dot. */
 static void make_body(struct session *s, const char *id, struct buf *body)
 {
-    size_t want = body_octets(&s->rng);
+    size_t want = body_octets(s->load, &s->rng);
 
     for (unsigned line = 0; body->len < want; line++)
         must(buf_printf(body, "%s %u %016llx%016llx%016llx\r\n", id, line,
@@ -317,9 +324,22 @@ static int run(struct load *l, unsigned sessions)
     return atomic_load(&l->done) >= l->want ? 0 : 1;
 }
 
+/* "1000-200000" */
+static bool set_body_range(struct load *l, const char *text)
+{
+    char *end;
+
+    l->body_min = strtoull(text, &end, 10);
+    if (*end != '-')
+        return false;
+    l->body_max = strtoull(end + 1, &end, 10);
+    return *end == '\0' && l->body_max > 0 && l->body_min <= l->body_max &&
+           l->body_max <= MESSAGE_MAX - 1024; /* the last line may reach beyond */
+}
+
 static const char usage[] = "usage: mailload -a ADDRESS -p PORT -n MESSAGES -s SESSIONS "
                             "-l LOGFILE -t RCPT [-t ...]"
-                            " [-f FROM]\n";
+                            " [-f FROM] [-b MIN-MAX]\n";
 
 int main(int argc, char **argv)
 {
@@ -330,7 +350,7 @@ int main(int argc, char **argv)
     l.to.sin_family = AF_INET;
     l.to.sin_port = htons(25);
     l.want = 5000;
-    while ((c = getopt(argc, argv, "a:p:n:s:l:t:f:")) != -1) {
+    while ((c = getopt(argc, argv, "a:p:n:s:l:t:f:b:")) != -1) {
         bool is_good = true;
 
         if (c == 'a')
@@ -343,6 +363,8 @@ int main(int argc, char **argv)
             sessions = strtoul(optarg, NULL, 10);
         else if (c == 'f')
             l.from = optarg;
+        else if (c == 'b')
+            is_good = set_body_range(&l, optarg);
         else if (c == 'l')
             l.log_fd = open(optarg, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
         else if (c == 't' && l.n_rcpt < RCPTS_MAX)

@@ -16,16 +16,19 @@ from .mail import Box
 LOADER = os.path.join(ROOT, "build", VARIANT, "tools", "mailload")
 
 
-def load_and_kill(host, rcpts, messages, sessions, kills, seed=1, say=lambda text: None):
+def load_and_kill(host, rcpts, messages, sessions, kills, seed=1, say=lambda text: None,
+                  bodies=None):
     """Run the loader; kill -9 maild `kills` times meanwhile, start it again each time.
 
     The kills are spread over the messages, not over time, so that a slow machine gets
-    them all. Returns the ids that were answered 250: {id: recipient}.
+    them all. `bodies` is a range of octets, "1000-200000". Returns the ids that were answered 250: {id: recipient}.
     """
     log = host.path("ids.log")
     argv = [LOADER, "-a", MX, "-p", "25", "-n", str(messages), "-s", str(sessions), "-l", log]
     for r in rcpts:
         argv += ["-t", r]
+    if bodies:
+        argv += ["-b", bodies]
     rng = random.Random(seed)
     loader = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
