@@ -221,6 +221,7 @@ static void collect(struct client *c)
     if (f->sets_seen)
         client_sync(c, false); /* others' news first: own changes count as seen */
     f->n = f->next = 0;
+    memcpy(f->keywords, account_names(c->account), sizeof(f->keywords));
     for (; f->at < c->n_view && f->n < max; f->at++) {
         if (client_set_has(c, f->at))
             collect_one(c, f, f->at);
@@ -264,7 +265,6 @@ void exec_fetch(struct client *c)
 
     f->client = c;
     f->cmd = &c->proto.cmd;
-    f->keywords = account_names(c->account);
     f->box = c->folder->id;
     f->dirfd = c->m->dirfd;
     f->arena = arena_new(FETCH_ARENA_MAX);

@@ -23,6 +23,7 @@ struct search {
     struct client *client;
     const struct imap_cmd *cmd;
     struct imap_search_env env;
+    const char *keywords[IMAP_KEYWORDS_MAX]; /* as of the start: jobs read it */
     uint64_t box;
     int dirfd;
     uint8_t *match; /* enum imap_match for each view entry */
@@ -243,10 +244,11 @@ void exec_search(struct client *c)
     s->cmd = &c->proto.cmd;
     s->box = c->folder->id;
     s->dirfd = c->m->dirfd;
+    memcpy(s->keywords, account_names(c->account), sizeof(s->keywords));
     s->env = (struct imap_search_env){.seq_max = (uint32_t)c->n_view,
                                       .uid_max = client_max_uid(c),
                                       .now_s = clock_wall_s(c->m->env->clock),
-                                      .keywords = account_names(c->account),
+                                      .keywords = s->keywords,
                                       .n_keywords = IMAP_KEYWORDS_MAX};
     s->match = mem_new(c->n_view + 1, 1);
     c->command = s;

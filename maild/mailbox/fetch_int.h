@@ -29,7 +29,7 @@ struct piece {
 struct fetch {
     struct client *client;
     const struct imap_cmd *cmd;
-    const char *const *keywords;
+    const char *keywords[IMAP_KEYWORDS_MAX]; /* as of this chunk: jobs read it */
     uint64_t box;
     int dirfd;
     bool needs_row, needs_file, needs_tree, sets_seen;
