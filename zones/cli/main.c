@@ -288,5 +288,5 @@ int main(int argc, char **argv)
     conf_free(&c.conf);
     if (fflush(stdout) != 0)
         code = cli_say(CLI_FAULT, "write to standard output failed");
-    return code;
+    return (int)code;
 }
