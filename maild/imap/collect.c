@@ -69,7 +69,7 @@ static enum collect_result line_done(struct collect *c, collect_stream_fn stream
 
     if (!announces(line, &c->literal, &c->is_sync))
         return COLLECT_DONE;
-    if (stream(ctx, text, span_drop(text, c->seg)))
+    if (stream(ctx, span_drop(text, c->seg)))
         return COLLECT_STREAM;
     if (c->literal > c->text.max - c->text.len)
         return c->is_sync ? COLLECT_REFUSED : COLLECT_OVERFLOW;

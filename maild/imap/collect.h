@@ -37,9 +37,9 @@ struct collect {
     bool in_literal;
 };
 
-/* May the literal announced at the end of `text` be streamed? `seg`: text since the last
- * streamed literal. */
-typedef bool (*collect_stream_fn)(void *ctx, struct span text, struct span seg);
+/* May the literal announced at the end of `seg`, the text since the last streamed literal,
+ * be streamed? */
+typedef bool (*collect_stream_fn)(void *ctx, struct span seg);
 
 void collect_init(struct collect *c);
 void collect_free(struct collect *c);

@@ -264,12 +264,11 @@ static enum imap_do dispatch(struct imap_session *s, struct buf *out)
 
 /* ---- APPEND ----------------------------------------------------------------------- */
 
-static bool may_stream(void *ctx, struct span text, struct span seg)
+static bool may_stream(void *ctx, struct span seg)
 {
     struct imap_session *s = ctx;
     bool is_first = s->append_n == 0;
 
-    (void)text;
     return s->phase == IMAP_PHASE_COMMAND && s->state != IMAP_STATE_GREETED &&
            imap_append_parse(seg, is_first, s->arena, &s->append);
 }

@@ -19,6 +19,7 @@
 #include "maild/mailbox/mailbox_int.h"
 
 #define TOUCHED_MAX 200000
+#define BACKLOG_MAX 20000 /* ops of one shard that wait; more deliveries come later */
 
 struct delivery {
     struct mailbox *m;
@@ -245,7 +246,8 @@ void deliver_message(struct mailbox *m, struct ipc *ch, const struct ipc_in *in)
                                 .date_s = (int64_t)msg.accepted_s,
                                 .now_s = clock_wall_s(m->env->clock)};
     m->jobs++;
-    if (mailbox_job(m, file_work, file_done, d) == -1) {
+    if (shard_backlog(m->shards[mailfile_shard(msg.account_id)]) > BACKLOG_MAX ||
+        mailbox_job(m, file_work, file_done, d) == -1) {
         (void)err_set(&d->err, "too many deliveries at once");
         fail(d, &d->err);
     }
