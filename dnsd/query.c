@@ -57,8 +57,9 @@ static void count_rcode(struct stats *s, unsigned rcode)
     static const uint8_t stat_of[] = {STAT_NOERROR,  STAT_FORMERR, STAT_SERVFAIL,
                                       STAT_NXDOMAIN, STAT_NOTIMP,  STAT_REFUSED};
 
-    stats_add(s, rcode < COUNT_OF(stat_of) ? (enum stat)stat_of[rcode] : STAT_OTHER_RCODE,
-              1);
+    stats_add(
+        s, rcode < COUNT_OF(stat_of) ? (enum stats_item)stat_of[rcode] : STAT_OTHER_RCODE,
+        1);
 }
 
 /* Turn the query's header into the reply's: ID, opcode, RD and CD are the client's; RA, Z

@@ -23,12 +23,12 @@ static const char *const names[STAT_COUNT] = {
     [STAT_OTHER_RCODE] = "rcode_other",
 };
 
-const char *stats_name(enum stat what)
+const char *stats_name(enum stats_item what)
 {
     return names[what];
 }
 
-uint64_t stats_sum(const struct stats *const *all, unsigned n, enum stat what)
+uint64_t stats_sum(const struct stats *const *all, unsigned n, enum stats_item what)
 {
     uint64_t sum = 0;
 
@@ -41,7 +41,7 @@ int stats_json(const struct stats *const *all, unsigned n, struct buf *out)
 {
     for (unsigned i = 0; i < STAT_COUNT; i++)
         if (buf_printf(out, "%s\"%s\":%llu", i == 0 ? "{" : ",", names[i],
-                       (unsigned long long)stats_sum(all, n, (enum stat)i)) != 0)
+                       (unsigned long long)stats_sum(all, n, (enum stats_item)i)) != 0)
             return -1;
     return buf_byte(out, '}');
 }

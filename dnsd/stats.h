@@ -13,7 +13,7 @@
 #include "base/core/attr.h"
 #include "base/core/buf.h"
 
-enum stat {
+enum stats_item {
     STAT_UDP_QUERIES,
     STAT_TCP_QUERIES,
     STAT_TCP_CONNECTIONS,
@@ -41,7 +41,7 @@ struct stats {
 };
 
 /* Plain add: one writer, so no locked instruction is needed. */
-static inline void stats_add(struct stats *s, enum stat what, uint64_t n)
+static inline void stats_add(struct stats *s, enum stats_item what, uint64_t n)
 {
     uint64_t old = atomic_load_explicit(&s->n[what], memory_order_relaxed);
 
@@ -49,9 +49,9 @@ static inline void stats_add(struct stats *s, enum stat what, uint64_t n)
 }
 
 /* "udp_queries" and so on. */
-const char *stats_name(enum stat what);
+const char *stats_name(enum stats_item what);
 /* Sum of `n` threads' counters for `what`. */
-uint64_t stats_sum(const struct stats *const *all, unsigned n, enum stat what);
+uint64_t stats_sum(const struct stats *const *all, unsigned n, enum stats_item what);
 /* All sums as one JSON object, appended. */
 MUST_USE int stats_json(const struct stats *const *all, unsigned n, struct buf *out);
 

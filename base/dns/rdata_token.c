@@ -66,7 +66,7 @@ bad:
 bool rdata_parse_ttl(struct span text, uint32_t *seconds)
 {
     static const struct {
-        char unit;
+        uint8_t unit;
         uint32_t s;
     } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 604800}};
     uint64_t total = 0;
