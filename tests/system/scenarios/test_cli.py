@@ -10,7 +10,8 @@ import unittest
 from lib.host import BIN, Host, in_threads, run
 
 CHECKERS = {
-    "named-checkzone": lambda zone, path: ["named-checkzone", "-k", "fail", zone, path],
+    "named-checkzone": lambda zone, path: ["named-checkzone", "-i", "local", "-k", "fail", zone,
+                                           path],
     "nsd-checkzone": lambda zone, path: ["nsd-checkzone", zone, path],
     "kzonecheck": lambda zone, path: ["kzonecheck", "-o", zone, path],
 }
