@@ -341,7 +341,7 @@ static bool obey(struct imap_login *s, enum imap_do todo)
     case IMAP_DO_APPEND_END:
         break;
     }
-    assert(!"not possible before login");
+    assert(false && "not possible before login");
     return false;
 }
 

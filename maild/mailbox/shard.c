@@ -218,7 +218,7 @@ static void start_batch(struct shard *sh)
     sh->is_busy = true;
     /* each shard has one job at a time in its pool, which has room for all shards */
     if (pool_run(sh->pool, batch_work, batch_done, sh) == -1)
-        assert(!"the database pool has no room");
+        assert(false && "the database pool has no room");
 }
 
 void shard_submit(struct shard *sh, struct shard_op *op)
