@@ -100,6 +100,7 @@ static ptrdiff_t fixed_len(uint8_t field)
     case RF_B64:
     case RF_BITMAP:
     case RF_SVC:
+    case RF_LOC:
         break;
     }
     return -1;
@@ -129,6 +130,8 @@ ptrdiff_t rdata_field_len(uint8_t field, struct span wire, size_t at)
         return bitmap_len(left);
     case RF_SVC:
         return rdata_svc_is_valid(left) ? (ptrdiff_t)left.n : -1;
+    case RF_LOC:
+        return rdata_loc_is_valid(left) ? (ptrdiff_t)left.n : -1;
     case RF_HEX:
     case RF_B64:
         return left.n > 0 ? (ptrdiff_t)left.n : -1;

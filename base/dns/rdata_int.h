@@ -38,6 +38,12 @@ MUST_USE int rdata_svc_print(struct span wire, struct buf *text);
 /* Keys strictly ascend, lengths fit, values of known keys have their shape. */
 bool rdata_svc_is_valid(struct span wire);
 
+/* LOC: from the front of *text; false when it is not one. */
+#define RDATA_LOC_OCTETS 16
+MUST_USE bool rdata_loc_parse(struct span *text, struct buf *wire);
+MUST_USE int rdata_loc_print(struct span wire, struct buf *text);
+bool rdata_loc_is_valid(struct span wire);
+
 /* Octets of the field at wire.p[at]; -1 when it does not fit its kind. */
 ptrdiff_t rdata_field_len(uint8_t field, struct span wire, size_t at);
 

@@ -350,6 +350,14 @@ static int put_svc(struct parse *p)
     return err_wrap(p->err, "%s", p->type);
 }
 
+static int put_loc(struct parse *p)
+{
+    if (rdata_loc_parse(&p->text, p->wire))
+        return 0;
+    return err_set(
+        p->err, "%s: expected a place like 52 22 23.000 N 4 53 32.000 E -2.00m", p->type);
+}
+
 /* --- whole records --- */
 
 static int put_field(struct parse *p, uint8_t field)
@@ -398,6 +406,8 @@ static int put_field(struct parse *p, uint8_t field)
         return put_encoded(p, "base64", base64_decode);
     case RF_BITMAP:
         return put_bitmap(p);
+    case RF_LOC:
+        return put_loc(p);
     case RF_SVC:
         return put_svc(p);
     case RF_END:

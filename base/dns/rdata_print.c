@@ -187,6 +187,8 @@ static int print_field(uint8_t kind, struct span field, struct buf *text)
         return base64_encode(field, text);
     case RF_BITMAP:
         return print_bitmap(field, text);
+    case RF_LOC:
+        return rdata_loc_print(field, text);
     case RF_SVC:
         return rdata_svc_print(field, text);
     case RF_END:

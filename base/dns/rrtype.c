@@ -27,6 +27,7 @@ static const struct rrtype types[] = {
     {RR_RP,         "RP",         {RF_NAME_PLAIN, RF_NAME_PLAIN}},               /* RFC 1183 2.2 */
     {RR_AFSDB,      "AFSDB",      {RF_U16, RF_NAME_PLAIN}},
     {RR_AAAA,       "AAAA",       {RF_AAAA}},                                    /* RFC 3596 */
+    {RR_LOC,        "LOC",        {RF_LOC}},                                     /* RFC 1876 */
     {RR_SRV,        "SRV",        {RF_U16, RF_U16, RF_U16, RF_NAME_PLAIN}},      /* RFC 2782 */
     {RR_NAPTR,      "NAPTR",      {RF_U16, RF_U16, RF_STR, RF_STR, RF_STR, RF_NAME_PLAIN}},
     {RR_KX,         "KX",         {RF_U16, RF_NAME_PLAIN}},

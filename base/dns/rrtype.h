@@ -33,6 +33,7 @@ enum rrtype_number {
     RR_RP = 17,
     RR_AFSDB = 18,
     RR_AAAA = 28,
+    RR_LOC = 29,
     RR_SRV = 33,
     RR_NAPTR = 35,
     RR_KX = 36,
@@ -97,6 +98,7 @@ enum rdata_field {
     RF_HEX,    /* hex, blanks allowed */
     RF_B64,    /* base64, blanks allowed */
     RF_BITMAP, /* type bitmap (RFC 4034 4.1.2) */
+    RF_LOC,    /* RFC 1876: all 16 octets */
     RF_SVC,    /* SvcParams (RFC 9460 2.1) */
 };
 
