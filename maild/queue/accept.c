@@ -20,6 +20,7 @@
 #include <openssl/evp.h>
 
 #include "base/core/mem.h"
+#include "deliverability/canon.h"
 #include "maild/queue/jrec.h"
 #include "maild/queue/prepare.h"
 #include "maild/queue/queue_int.h"
@@ -82,7 +83,6 @@ static void reply(struct queue *q, struct ipc *ch, uint64_t call, uint16_t code,
     struct buf payload;
     struct wr w;
 
-    (void)q;
     buf_init(&payload, 1024);
     wr_init(&w, &payload);
     m_accept_result_encode(&r, &w);

@@ -12,9 +12,8 @@
 #include "base/core/mem.h"
 #include "maild/queue/queue_int.h"
 
-#define LIST_MAX     10000u
-#define TRACE_MAX    50u
-#define ROW_TEXT_MAX 8192u
+#define LIST_MAX  10000u
+#define TRACE_MAX 50u
 
 /* One request on its way through a database. */
 struct ask {
@@ -53,16 +52,6 @@ static json_t *text_of(const char *s)
 
 /* queue list, queue show ------------------------------------------------------------------- */
 
-static const char *via_name(enum envelope_via v)
-{
-    static const char *const names[] = {[VIA_SMTP] = "smtp",
-                                        [VIA_SUBMISSION] = "submission",
-                                        [VIA_BOUNCE] = "bounce",
-                                        [VIA_LOCAL] = "local"};
-
-    return v < COUNT_OF(names) && names[v] != NULL ? names[v] : "unknown";
-}
-
 static bool is_waiting(const struct qrcpt *r)
 {
     return r->state != RCPT_DONE && r->state != RCPT_DELIVERED;
@@ -83,14 +72,15 @@ static json_t *message_row(const struct queue *q, const struct qmsg *m)
     }
     shown = &m->rcpts[first];
     msgid_print(&m->id, id);
-    return json_pack(
-        "{s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "row",
-        "message", "id", id, "sender", text_of(e->sender), "via", via_name(e->via),
-        "size", (json_int_t)m->size, "accepted_s", (json_int_t)e->accepted_s, "expires_s",
-        (json_int_t)(e->accepted_s + q->schedule.lifetime_s), "recipients",
-        (json_int_t)e->n, "waiting", (json_int_t)waiting, "attempts",
-        (json_int_t)shown->attempts, "next_try_s", (json_int_t)shown->next_try_s, "rcpt",
-        text_of(e->rcpts[first].address), "reason", text_of(shown->reason));
+    return json_pack("{s:s, s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+                     "row", "message", "id", id, "sender", text_of(e->sender), "via",
+                     envelope_via_name(e->via), "size", (json_int_t)m->size, "accepted_s",
+                     (json_int_t)e->accepted_s, "expires_s",
+                     (json_int_t)(e->accepted_s + q->schedule.lifetime_s), "recipients",
+                     (json_int_t)e->n, "waiting", (json_int_t)waiting, "attempts",
+                     (json_int_t)shown->attempts, "next_try_s",
+                     (json_int_t)shown->next_try_s, "rcpt",
+                     text_of(e->rcpts[first].address), "reason", text_of(shown->reason));
 }
 
 static const char *state_name(const struct qrcpt *r)

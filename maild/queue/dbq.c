@@ -135,3 +135,16 @@ void dbq_put(struct dbq *q, struct dbq_op *op)
     if (!q->is_closing)
         start(q);
 }
+
+void dbq_bind_id(struct db_stmt *s, int at, const struct msgid *id)
+{
+    db_bind_blob(s, at, span_of(id->b, MSGID_OCTETS));
+}
+
+int dbq_step(struct db_stmt *s, struct err *err)
+{
+    enum db_result r = db_step(s, err);
+
+    db_reset(s);
+    return r == DB_DONE ? 0 : -1;
+}

@@ -13,6 +13,7 @@
 #include "base/core/attr.h"
 #include "base/core/err.h"
 #include "base/core/list.h"
+#include "base/core/msgid.h"
 #include "base/db/db.h"
 #include "base/io/loop.h"
 
@@ -36,5 +37,9 @@ struct dbq *dbq_new(struct loop *l, const char *name, struct db *db);
 void dbq_free(struct dbq **q);
 /* Operations are run in the order given. */
 void dbq_put(struct dbq *q, struct dbq_op *op);
+
+/* For `run`: bind an id; step a statement that gives no row (0 or -1). */
+void dbq_bind_id(struct db_stmt *s, int at, const struct msgid *id);
+MUST_USE int dbq_step(struct db_stmt *s, struct err *err);
 
 #endif

@@ -39,19 +39,6 @@ static const struct db_migration steps[] = {
      "CREATE INDEX event_when ON event(when_s);"},
 };
 
-static void bind_id(struct db_stmt *s, int at, const struct msgid *id)
-{
-    db_bind_blob(s, at, span_of(id->b, MSGID_OCTETS));
-}
-
-static int run_stmt(struct db_stmt *s, struct err *err)
-{
-    enum db_result r = db_step(s, err);
-
-    db_reset(s);
-    return r == DB_DONE ? 0 : -1;
-}
-
 static struct db *open_database(const char *path, struct err *err)
 {
     const struct db_options o = {.mode = DB_CREATE, .busy_ms = 1000, .file_mode = 0640};
@@ -132,13 +119,13 @@ static int message_run(struct db *db, struct dbq_op *op, struct err *err)
 
     if (s == NULL)
         return -1;
-    bind_id(s, 1, &o->id);
+    dbq_bind_id(s, 1, &o->id);
     db_bind_int(s, 2, o->when_s);
     db_bind_text(s, 3, o->via);
     db_bind_int(s, 4, o->size);
     for (int i = 0; i < M_N; i++)
         db_bind_text(s, 5 + i, o->text[i]);
-    if (run_stmt(s, err) == -1)
+    if (dbq_step(s, err) == -1)
         return -1;
     if (db_changed_rows(db) == 0)
         return 0; /* replayed */
@@ -149,7 +136,7 @@ static int message_run(struct db *db, struct dbq_op *op, struct err *err)
             return -1;
         db_bind_text(s, 1, o->rcpts[i]);
         db_bind_int(s, 2, n);
-        if (run_stmt(s, err) == -1)
+        if (dbq_step(s, err) == -1)
             return -1;
     }
     return 0;
@@ -211,14 +198,14 @@ static int event_run(struct db *db, struct dbq_op *op, struct err *err)
 
     if (s == NULL)
         return -1;
-    bind_id(s, 1, &o->id);
+    dbq_bind_id(s, 1, &o->id);
     db_bind_int(s, 2, o->when_s);
     db_bind_int(s, 3, o->number);
     db_bind_text(s, 4, o->rcpt);
     db_bind_text(s, 5, o->event);
     db_bind_text(s, 6, o->host);
     db_bind_text(s, 7, o->text);
-    return run_stmt(s, err);
+    return dbq_step(s, err);
 }
 
 static void event_done(struct dbq_op *op, const struct err *err)
@@ -270,7 +257,7 @@ static int expire_run(struct db *db, struct dbq_op *op, struct err *err)
             return -1;
         db_bind_int(s, 1, ((struct expire_op *)(void *)op)->before_s);
         db_bind_int(s, 2, EXPIRE_ROWS);
-        if (run_stmt(s, err) == -1)
+        if (dbq_step(s, err) == -1)
             return -1;
     }
     return 0;

@@ -41,8 +41,7 @@ struct history_event {
     int64_t when_s;
     int64_t number; /* -1: the whole message */
     struct span rcpt;
-    const char
-        *event; /* accepted, delivered, relayed, deferred, failed, bounced, removed */
+    const char *event; /* delivered, relayed, deferred, failed, bounced, removed */
     struct span host, text;
 };
 

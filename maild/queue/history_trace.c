@@ -12,11 +12,6 @@
 #include "base/core/mem.h"
 #include "maild/queue/history_int.h"
 
-static void bind_id(struct db_stmt *s, int at, const struct msgid *id)
-{
-    db_bind_blob(s, at, span_of(id->b, MSGID_OCTETS));
-}
-
 struct trace_op {
     struct dbq_op op;
     history_rows_fn fn;
@@ -152,7 +147,7 @@ static struct db_stmt *trace_query(struct db *db, struct trace_op *o, struct err
     if (o->is_id) {
         s = db_stmt(db, "SELECT n FROM message WHERE id = ?1 LIMIT ?2", err);
         if (s != NULL)
-            bind_id(s, 1, &o->id);
+            dbq_bind_id(s, 1, &o->id);
     } else {
         s = db_stmt(
             db,

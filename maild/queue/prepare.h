@@ -9,13 +9,13 @@
 #ifndef MAILD_QUEUE_PREPARE_H
 #define MAILD_QUEUE_PREPARE_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/core/attr.h"
 #include "base/core/buf.h"
 #include "base/core/msgid.h"
 #include "base/core/span.h"
-#include "deliverability/canon.h"
 
 #define PREPARE_DOMAIN_MAX 255
 /* Largest header of a submission: it has to fit into a question to the signer. */

@@ -57,20 +57,6 @@ struct save_op {
     int64_t due_s; /* INT64_MAX: held */
 };
 
-static void bind_id(struct db_stmt *s, int at, const struct msgid *id)
-{
-    db_bind_blob(s, at, span_of(id->b, MSGID_OCTETS));
-}
-
-/* Step a statement that gives no row. */
-static int run_stmt(struct db_stmt *s, struct err *err)
-{
-    enum db_result r = db_step(s, err);
-
-    db_reset(s);
-    return r == DB_DONE ? 0 : -1;
-}
-
 static int write_message(struct db *db, const struct save_op *o, struct err *err)
 {
     struct db_stmt *s =
@@ -82,7 +68,7 @@ static int write_message(struct db *db, const struct save_op *o, struct err *err
 
     if (s == NULL)
         return -1;
-    bind_id(s, 1, &o->env->e.id);
+    dbq_bind_id(s, 1, &o->env->e.id);
     db_bind_int(s, 2, o->env->e.accepted_s);
     db_bind_int(s, 3, (int64_t)o->offset);
     db_bind_int(s, 4, (int64_t)o->size);
@@ -91,7 +77,7 @@ static int write_message(struct db *db, const struct save_op *o, struct err *err
     else
         db_bind_int(s, 5, o->due_s);
     db_bind_blob(s, 6, buf_all(&o->env->encoded));
-    return run_stmt(s, err);
+    return dbq_step(s, err);
 }
 
 static int write_rcpt(struct db *db, const struct save_op *o, size_t i, struct err *err)
@@ -106,7 +92,7 @@ static int write_rcpt(struct db *db, const struct save_op *o, size_t i, struct e
 
     if (s == NULL)
         return -1;
-    bind_id(s, 1, &o->env->e.id);
+    dbq_bind_id(s, 1, &o->env->e.id);
     db_bind_int(s, 2, (int64_t)i);
     db_bind_int(s, 3, (int64_t)rcpt_state_stored(r->state));
     db_bind_int(s, 4, (int64_t)r->outcome);
@@ -116,7 +102,7 @@ static int write_rcpt(struct db *db, const struct save_op *o, size_t i, struct e
     db_bind_int(s, 8, r->is_expired);
     db_bind_text(s, 9, r->reason);
     db_bind_text(s, 10, r->host);
-    return run_stmt(s, err);
+    return dbq_step(s, err);
 }
 
 static int save_run(struct db *db, struct dbq_op *op, struct err *err)
@@ -138,8 +124,8 @@ static int delete_row(struct db *db, const struct msgid *id, struct err *err)
 
     if (s == NULL)
         return -1;
-    bind_id(s, 1, id);
-    return run_stmt(s, err);
+    dbq_bind_id(s, 1, id);
+    return dbq_step(s, err);
 }
 
 static int read_rcpts(struct db *db, struct qmsg *m, struct err *err)
@@ -153,7 +139,7 @@ static int read_rcpts(struct db *db, struct qmsg *m, struct err *err)
 
     if (s == NULL)
         return -1;
-    bind_id(s, 1, &m->id);
+    dbq_bind_id(s, 1, &m->id);
     while ((r = db_step(s, err)) == DB_ROW) {
         int64_t number = db_col_int(s, 0);
         struct qrcpt *q;
@@ -189,7 +175,7 @@ static enum qdb_result read_message(struct db *db, const struct msgid *id,
     *out = NULL;
     if (s == NULL)
         return QDB_FAULT;
-    bind_id(s, 1, id);
+    dbq_bind_id(s, 1, id);
     r = db_step(s, err);
     if (r == DB_ROW) {
         m = qmsg_new(db_col_span(s, 2));
@@ -538,8 +524,8 @@ static int hold_row(struct db *db, const struct msgid *id, struct err *err)
 
     if (s == NULL)
         return -1;
-    bind_id(s, 1, id);
-    return run_stmt(s, err);
+    dbq_bind_id(s, 1, id);
+    return dbq_step(s, err);
 }
 
 static int next_due(struct db *db, int64_t *due_s, struct err *err)
@@ -653,14 +639,14 @@ static int make_due_run(struct db *db, struct dbq_op *op, struct err *err)
     if (s == NULL)
         return -1;
     db_bind_int(s, 1, o->now_s);
-    if (run_stmt(s, err) == -1)
+    if (dbq_step(s, err) == -1)
         return -1;
     o->n = db_changed_rows(db);
     s = db_stmt(db, "UPDATE message SET due_s = ?1 WHERE due_s IS NOT NULL", err);
     if (s == NULL)
         return -1;
     db_bind_int(s, 1, o->now_s);
-    return run_stmt(s, err);
+    return dbq_step(s, err);
 }
 
 static void count_done(struct dbq_op *op, const struct err *err)

@@ -136,3 +136,18 @@ struct span address_domain(const char *address)
 
     return at == -1 ? span_of(s.p + s.n, 0) : span_drop(s, (size_t)at + 1);
 }
+
+const char *envelope_via_name(enum envelope_via v)
+{
+    switch (v) {
+    case VIA_SMTP:
+        return "smtp";
+    case VIA_SUBMISSION:
+        return "submission";
+    case VIA_BOUNCE:
+        return "bounce";
+    case VIA_LOCAL:
+        return "local";
+    }
+    return "unknown";
+}

@@ -85,6 +85,8 @@ enum rcpt_state rcpt_state_stored(enum rcpt_state s);
 int64_t qmsg_due(const struct qmsg *m);
 /* Recipients in this state. */
 size_t qmsg_count(const struct qmsg *m, enum rcpt_state s);
+/* "smtp", "submission", ... as control rows and history have it. */
+const char *envelope_via_name(enum envelope_via v);
 /* Domain behind the last @ of an address. */
 struct span address_domain(const char *address);
 

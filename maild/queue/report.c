@@ -34,7 +34,6 @@ struct report {
     struct msgid id;
     struct buf header; /* of the message; filled by the job */
     struct err err;
-    bool has_failed;
 };
 
 static void end(struct report *r)

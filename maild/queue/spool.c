@@ -77,21 +77,6 @@ static void blob_work(void *ctx)
     }
 }
 
-static const char *via_name(enum envelope_via v)
-{
-    switch (v) {
-    case VIA_SMTP:
-        return "smtp";
-    case VIA_SUBMISSION:
-        return "submission";
-    case VIA_BOUNCE:
-        return "bounce";
-    case VIA_LOCAL:
-        return "local";
-    }
-    return "unknown";
-}
-
 static void write_history(struct queue *q, const struct qmsg *m,
                           const struct prepare_digest *d)
 {
@@ -100,7 +85,7 @@ static void write_history(struct queue *q, const struct qmsg *m,
     const struct history_message row = {
         .id = m->id,
         .when_s = e->accepted_s,
-        .via = via_name(e->via),
+        .via = envelope_via_name(e->via),
         .sender = span_str(e->sender),
         .peer = span_str(e->peer),
         .helo = span_str(e->helo),
