@@ -8,9 +8,6 @@
  *
  * Fields that look alike are told apart by place: a word is a TTL if it begins with a digit,
  * a class if it is one, else it must be the type. */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/dns/rdata.h"
 #include "zones/zonefile.h"
 
@@ -38,51 +35,72 @@ static int fail(struct scan *s, const char *what, struct span token)
 
 /* --- entries --- */
 
+/* Where the scanner is inside an entry. */
+struct nesting {
+    unsigned depth; /* of parentheses */
+    bool is_quoted;
+};
+
+/* What an octet outside escapes does to the nesting; NULL, or what is wrong. */
+static const char *nest(struct nesting *n, uint8_t c)
+{
+    if (c == '"')
+        n->is_quoted = !n->is_quoted;
+    else if (n->is_quoted)
+        return c == '\n' ? "a quoted text does not end on its line" : NULL;
+    else if (c == '(')
+        n->depth++;
+    else if (c == ')' && n->depth-- == 0)
+        return "a parenthesis closes that was not opened";
+    return NULL;
+}
+
+/* Octets of the comment at `text`, without its line end. */
+static size_t comment_len(struct span text)
+{
+    ptrdiff_t end = span_index(text, '\n');
+
+    return end < 0 ? text.n : (size_t)end;
+}
+
+/* One step: an escaped pair, a comment, or an octet. Returns octets used; 0 with *why. */
+static size_t take(struct scan *s, struct span text, struct nesting *n, const char **why)
+{
+    uint8_t c = text.p[0];
+    size_t used = c == '\\' && text.n > 1 && text.p[1] != '\n' ? 2 : 1;
+
+    if (c == ';' && !n->is_quoted)
+        return comment_len(text);
+    *why = used == 2 ? NULL : nest(n, c);
+    if (*why == NULL &&
+        buf_append(&s->entry, c == '\n' ? " " : (const char *)text.p, used) != 0)
+        *why = "the entry is too long";
+    return *why == NULL ? used : 0;
+}
+
 /* Take octets up to the end of the entry into s->entry. 1, 0 at the end of the text, -1. */
 static int next_entry(struct scan *s)
 {
-    unsigned depth = 0;
-    bool is_quoted = false;
-    size_t at = 0;
+    struct nesting n = {0, false};
+    const char *why = NULL;
 
     buf_reset(&s->entry);
     s->line = s->lines;
     if (s->left.n == 0)
         return 0;
-    for (; at < s->left.n; at++) {
-        uint8_t c = s->left.p[at];
+    while (s->left.n > 0) {
+        bool is_line_end = s->left.p[0] == '\n';
+        size_t used = take(s, s->left, &n, &why);
 
-        if (c == '\n') {
-            s->lines++;
-            if (is_quoted)
-                return fail(s, "a quoted text does not end on its line",
-                            span_of(NULL, 0));
-            if (depth == 0)
-                break;
-            c = ' ';
-        } else if (c == '\\' && s->left.n - at > 1 && s->left.p[at + 1] != '\n') {
-            if (buf_byte(&s->entry, c) != 0)
-                return fail(s, "the entry is too long", span_of(NULL, 0));
-            c = s->left.p[++at];
-        } else if (c == '"') {
-            is_quoted = !is_quoted;
-        } else if (!is_quoted && c == ';') {
-            while (at + 1 < s->left.n && s->left.p[at + 1] != '\n')
-                at++;
-            continue;
-        } else if (!is_quoted && c == '(') {
-            depth++;
-        } else if (!is_quoted && c == ')') {
-            if (depth-- == 0)
-                return fail(s, "a parenthesis closes that was not opened",
-                            span_of(NULL, 0));
-        }
-        if (buf_byte(&s->entry, c) != 0)
-            return fail(s, "the entry is too long", span_of(NULL, 0));
+        if (used == 0)
+            return fail(s, why, span_of(NULL, 0));
+        s->left = span_drop(s->left, used);
+        s->lines += is_line_end;
+        if (is_line_end && n.depth == 0)
+            return 1;
     }
-    if (depth > 0 || is_quoted)
+    if (n.depth > 0 || n.is_quoted)
         return fail(s, "a parenthesis or quote is not closed", span_of(NULL, 0));
-    s->left = span_drop(s->left, at + 1);
     return 1;
 }
 
@@ -159,8 +177,8 @@ static int take_head(struct scan *s, struct span *entry, uint16_t *type, uint32_
 static int add_record(struct scan *s, struct span entry)
 {
     enum zone_add_result added;
-    uint16_t type;
-    uint32_t ttl_s;
+    uint16_t type = 0;
+    uint32_t ttl_s = 0;
     char owner[DNAME_TEXT];
 
     if (take_owner(s, &entry) != 0 || take_head(s, &entry, &type, &ttl_s) != 0)
@@ -227,37 +245,35 @@ static bool parse_range(struct span text, uint64_t v[3])
 /* "{offset[,width[,base]]}" behind a $; *used octets. */
 static bool put_modified(struct span text, uint64_t value, struct buf *out, size_t *used)
 {
-    long offset = 0;
-    int width = 0;
-    char base = 'd';
-    int n = 0;
-    char copy[48];
-    long shifted;
+    struct span inside;
+    struct span rest;
+    struct span offset;
+    struct span width_text;
+    struct span base;
+    uint64_t shift = 0;
+    uint64_t width = 0;
+    bool is_negative;
 
-    if (!span_copy(span_take(text, sizeof(copy) - 1), copy, sizeof(copy)) ||
-        sscanf(copy, "{%6ld,%3d,%c}%n", &offset, &width, &base, &n) < 1)
+    if (!span_cut(span_drop(text, 1), '}', &inside, &rest))
         return false;
-    if (n == 0) { /* one of the shorter forms */
-        base = 'd';
-        if (sscanf(copy, "{%6ld,%3d}%n", &offset, &width, &n) != 2 || n == 0) {
-            width = 0;
-            if (sscanf(copy, "{%6ld}%n", &offset, &n) != 1 || n == 0)
-                return false;
-        }
-    }
-    shifted = (long)value + offset;
-    if (shifted < 0 || width < 0 || width > 255)
+    *used = inside.n + 2;
+    (void)span_cut(inside, ',', &offset, &rest);
+    (void)span_cut(rest, ',', &width_text, &base);
+    is_negative = offset.n > 0 && offset.p[0] == '-';
+    if (!span_to_u64(span_drop(offset, is_negative), INT32_MAX, &shift) ||
+        (width_text.n > 0 && !span_to_u64(width_text, 255, &width)) ||
+        (is_negative && shift > value))
         return false;
-    *used = (size_t)n;
-    switch (base) {
+    value = is_negative ? value - shift : value + shift;
+    switch (base.n == 1 ? base.p[0] : (base.n == 0 ? 'd' : '?')) {
     case 'd':
-        return buf_printf(out, "%0*ld", width, shifted) == 0;
+        return buf_printf(out, "%0*llu", (int)width, (unsigned long long)value) == 0;
     case 'o':
-        return buf_printf(out, "%0*lo", width, (unsigned long)shifted) == 0;
+        return buf_printf(out, "%0*llo", (int)width, (unsigned long long)value) == 0;
     case 'x':
-        return buf_printf(out, "%0*lx", width, (unsigned long)shifted) == 0;
+        return buf_printf(out, "%0*llx", (int)width, (unsigned long long)value) == 0;
     case 'X':
-        return buf_printf(out, "%0*lX", width, (unsigned long)shifted) == 0;
+        return buf_printf(out, "%0*llX", (int)width, (unsigned long long)value) == 0;
     default:
         return false;
     }
