@@ -41,6 +41,8 @@ static const struct db_migration steps[] = {
 struct qdb {
     struct db *db; /* until the first operation: the loop's thread; then the dbq's */
     struct dbq *dbq;
+    struct list
+        failed; /* writes of messages that left memory; tried again by qdb_barrier */
     bool has_failed;
     struct err failure; /* of an operation since the last barrier */
 };
@@ -202,6 +204,15 @@ static enum qdb_result read_message(struct db *db, const struct msgid *id,
     return QDB_OK;
 }
 
+static void save_op_free(struct save_op *o)
+{
+    for (size_t i = 0; i < o->env->e.n; i++)
+        qrcpt_clear(&o->rcpts[i]);
+    free(o->rcpts);
+    qenvelope_drop(&o->env);
+    free(o);
+}
+
 /* Opening ------------------------------------------------------------------------------- */
 
 static bool looks_like_database(const char *path)
@@ -257,6 +268,7 @@ struct qdb *qdb_open(struct loop *l, const char *path, bool *is_new, struct err 
 {
     struct qdb *d = mem_new(1, sizeof(*d));
 
+    list_init(&d->failed);
     *is_new = access(path, F_OK) == -1;
     err->text[0] = '\0';
     if (!*is_new && !looks_like_database(path)) {
@@ -291,6 +303,12 @@ void qdb_close(struct qdb **dp)
     if (d == NULL)
         return;
     dbq_free(&d->dbq);
+    while (!list_is_empty(&d->failed)) {
+        struct list *l = d->failed.next;
+
+        list_remove(l); /* the journal has it still */
+        save_op_free(LIST_ENTRY(l, struct save_op, op.link));
+    }
     free(d);
 }
 
@@ -330,15 +348,6 @@ static struct save_op *save_op_new(struct qdb *d, const struct qmsg *m, bool is_
         o->rcpts[i].host = m->rcpts[i].host ? mem_strdup(m->rcpts[i].host) : NULL;
     }
     return o;
-}
-
-static void save_op_free(struct save_op *o)
-{
-    for (size_t i = 0; i < o->env->e.n; i++)
-        qrcpt_clear(&o->rcpts[i]);
-    free(o->rcpts);
-    qenvelope_drop(&o->env);
-    free(o);
 }
 
 int qdb_start_save(struct qdb *d, const struct qmsg *m, bool is_held, struct err *err)
@@ -400,7 +409,31 @@ static void save_done(struct dbq_op *op, const struct err *err)
     struct save_op *o = (struct save_op *)(void *)op;
 
     note(o->d, err);
-    save_op_free(o);
+    /* A held message is still in memory and will be written again. This one is nowhere else
+     * but in the journal, which is not released before a barrier without failure. */
+    if (err != NULL && o->due_s != INT64_MAX)
+        list_add_tail(&o->d->failed, &op->link);
+    else
+        save_op_free(o);
+}
+
+static void try_failed_again(struct qdb *d)
+{
+    struct list again;
+
+    list_init(&again);
+    while (!list_is_empty(&d->failed)) {
+        struct list *l = d->failed.next;
+
+        list_remove(l);
+        list_add_tail(&again, l);
+    }
+    while (!list_is_empty(&again)) {
+        struct list *l = again.next;
+
+        list_remove(l);
+        dbq_put(d->dbq, LIST_ENTRY(l, struct dbq_op, link));
+    }
 }
 
 void qdb_save(struct qdb *d, const struct qmsg *m, bool is_held)
@@ -469,6 +502,7 @@ void qdb_barrier(struct qdb *d, qdb_barrier_fn fn, void *ctx)
 {
     struct barrier_op *o = mem_new(1, sizeof(*o));
 
+    try_failed_again(d);
     o->d = d;
     o->fn = fn;
     o->ctx = ctx;

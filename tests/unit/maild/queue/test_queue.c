@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/db/db.h"
 #include "tests/unit/maild/queue/queue_world.h"
 #include "tests/unit/maild/store/fs_sandbox.h"
 
@@ -291,6 +292,37 @@ static void message_file_waits_for_room(void **state)
     start_queue(w);
 }
 
+static void message_whose_row_failed_is_not_forgotten(void **state)
+{
+    struct world *w = *state;
+    const struct db_options o = {.mode = DB_WRITE, .busy_ms = 1000};
+    const char *to[] = {"b@far.example"};
+    uint64_t released;
+    char path[128];
+    struct db *other;
+    struct err err;
+
+    w->relay_says = RELAY_LATER;
+    w->relay_text = "451 4.7.1 not now";
+    (void)snprintf(path, sizeof(path), "%s/db/queue.db", w->dir);
+    other = db_open(path, &o, &err);
+    assert_non_null(other);
+    assert_int_equal(db_begin(other, &err), 0); /* somebody holds it */
+    (void)send_message(w, VIA_SMTP, "a@host.example", to, 1, body);
+    UNTIL(w, w->relays == 1 && map_count(w->q->messages) == 0);
+    checkpoint(w); /* waits for the database, fails, releases nothing */
+    released = w->q->cp.n_done;
+    assert_true(journal_unreleased(w->q->journal) > 0);
+    db_rollback(other);
+    db_close(&other);
+    checkpoint(w);
+    UNTIL(w, w->q->cp.n_done > released);
+    w->relay_says = RELAY_SENT;
+    clock_fake_advance(&w->clock, 301000);
+    spool_load(w->q);
+    UNTIL(w, w->relays == 2 && map_count(w->q->messages) == 0 && files_left(w) == 0);
+}
+
 /* Ask as `signpost` does; the answer up to its last line. */
 static void ask(struct world *w, const char *line, char *answer, size_t cap)
 {
@@ -431,6 +463,7 @@ int main(void)
         CASE(large_body_stays_where_it_was_received),
         CASE(full_disk_refuses_and_loses_nothing),
         CASE(message_file_waits_for_room),
+        CASE(message_whose_row_failed_is_not_forgotten),
         CASE(control_lists_shows_retries_and_removes),
         CASE(trace_finds_by_address_message_id_and_id),
         CASE(many_messages_share_their_syncs),
