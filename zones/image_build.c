@@ -45,7 +45,7 @@ struct build {
     struct err *err;
     const struct rrset *soa;
     uint32_t negative_ttl_s;
-    uint32_t nodata_at, nxdomain_at;
+    uint32_t nodata_at;
     struct span seen[CHAIN_MAX]; /* names of the CNAME chain under way */
     size_t n_seen;
     unsigned rcode;
@@ -558,8 +558,8 @@ static int build_all(struct build *b, struct image_header *h, struct type_list *
     if (reserve_index(b, h) != 0)
         return -1;
     b->nodata_at = make_negative(b, RCODE_NOERROR);
-    h->nxdomain_at = b->nxdomain_at = make_negative(b, RCODE_NXDOMAIN);
-    if (b->nodata_at == IMAGE_NONE || b->nxdomain_at == IMAGE_NONE)
+    h->nxdomain_at = make_negative(b, RCODE_NXDOMAIN);
+    if (b->nodata_at == IMAGE_NONE || h->nxdomain_at == IMAGE_NONE)
         return -1;
     for (size_t i = 0; i < b->n; i++)
         if (build_node(b, i, l) != 0)
