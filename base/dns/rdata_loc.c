@@ -36,8 +36,8 @@ static bool fixed_point(struct span text, unsigned digits, uint64_t max, uint64_
 }
 
 /* Degrees, minutes, seconds and a letter: thousandths of a second around 2^31. */
-static bool take_angle(struct span *text, char plus, char minus, unsigned max_degrees,
-                       uint32_t *angle)
+static bool take_angle(struct span *text, uint8_t plus, uint8_t minus,
+                       unsigned max_degrees, uint32_t *angle)
 {
     uint64_t v[3] = {0, 0, 0};
     struct rdata_token t;
