@@ -102,6 +102,8 @@ static void refuse(struct acceptance *a, uint16_t code, const char *text)
     q->count.refused++;
     log_event(q->log, LOG_QUEUE_REFUSED, LOGF_S("mid", id), LOGF_N("code", code),
               LOGF_S("text", text), LOGF_S("error", a->has_failed ? a->err.text : ""));
+    if (a->m->is_file_made) /* a large body that may have its name already */
+        spool_remove_blob(q, &a->m->id);
     if (a->ch != NULL)
         reply(q, a->ch, a->call, code, text);
     if (a->own_fn != NULL)
@@ -130,8 +132,6 @@ static void journal_done(void *ctx, const struct err *err)
     char id[MSGID_TEXT + 1], text[64];
 
     if (err != NULL) {
-        if (m->is_file_made)
-            spool_remove_blob(q, &m->id);
         refuse_for(a, err);
         return;
     }
@@ -405,6 +405,16 @@ void accept_free(struct queue *q)
         acceptance_free(LIST_ENTRY(q->acceptances.next, struct acceptance, link));
 }
 
+/* What is on its way counts like what is here: each 250 needs its place in memory. And when
+ * checkpoints fail, the journal must not outgrow what the next start can replay. */
+static bool is_room(const struct queue *q)
+{
+    return q->accepting <= ACCEPT_MAX && q->accepting_octets <= ACCEPT_OCTETS_MAX &&
+           q->waiting_octets <= WAITING_OCTETS_MAX &&
+           map_count(q->messages) + q->accepting <= q->ceiling.messages &&
+           journal_unreleased(q->journal) <= q->ceiling.journal_octets;
+}
+
 static void begin(struct acceptance *a)
 {
     struct queue *q = a->q;
@@ -413,9 +423,7 @@ static void begin(struct acceptance *a)
     q->accepting_octets += a->counted;
     if (q->is_disk_full)
         refuse(a, 452, "4.3.1 the disk is full; nothing was lost, try again later");
-    else if (q->accepting > ACCEPT_MAX || q->accepting_octets > ACCEPT_OCTETS_MAX ||
-             q->waiting_octets > WAITING_OCTETS_MAX ||
-             map_count(q->messages) >= QUEUE_MESSAGES_MAX || q->is_stopping)
+    else if (q->is_stopping || !is_room(q))
         refuse(a, 451, "4.3.2 too much mail at once; try again later");
     else if (queue_find(q, &a->m->id) != NULL)
         refuse(a, 451, "4.3.0 this message is here already");

@@ -219,8 +219,10 @@ void *queue_start_with(struct role_env *env, const struct fsops *fs,
     q->started_s = queue_now(q);
     list_init(&q->all);
     list_init(&q->blob_wait);
-    q->messages = map_new(QUEUE_MESSAGES_MAX, env->rng);
-    q->unsynced = map_new(4 * QUEUE_MESSAGES_MAX, env->rng);
+    q->ceiling.messages = QUEUE_MESSAGES_MAX;
+    q->ceiling.journal_octets = QUEUE_JOURNAL_MAX;
+    q->messages = map_new(QUEUE_MAP_MAX, env->rng);
+    q->unsynced = map_new(QUEUE_MAP_MAX, env->rng);
     list_init(&q->acceptances);
     list_init(&q->reports);
     deliver_init(q);

@@ -27,9 +27,13 @@
 #include "maild/store/blob.h"
 #include "maild/store/journal.h"
 
-#define QUEUE_MESSAGES_MAX 100000u /* in memory, ceiling of the map */
-#define QUEUE_WINDOW       10000u  /* loaded from the database up to here */
-#define QUEUE_SPILL        20000u  /* beyond, new outbound mail waits in the database */
+#define QUEUE_MESSAGES_MAX 100000u /* in memory; beyond, nothing new is accepted */
+#define QUEUE_JOURNAL_MAX  (512u * 1024u * 1024u) /* octets not released; likewise */
+#define QUEUE_MAP_MAX                                                                    \
+    4000000u                /* ids: more than a journal of that size can name, so that a
+                                       start finds room for whatever was promised */
+#define QUEUE_WINDOW 10000u /* loaded from the database up to here */
+#define QUEUE_SPILL  20000u /* beyond, new outbound mail waits in the database */
 
 /* Deliveries under way (deliver.c). */
 struct deliveries {
@@ -87,6 +91,10 @@ struct queue {
     struct list acceptances; /* under way (accept.c) */
     struct list reports;     /* under way (report.c) */
     size_t accepting, accepting_octets;
+    struct {
+        size_t messages;
+        uint64_t journal_octets;
+    } ceiling; /* of what is taken over; smaller in tests */
 
     struct list blob_wait; /* struct qmsg.wait: accepted, file to be written */
     size_t waiting_octets; /* of messages in blob_wait */

@@ -180,8 +180,7 @@ void spool_write(struct queue *q)
 void spool_take(struct queue *q, struct qmsg *m)
 {
     if (map_put(q->messages, span_of(m->id.b, MSGID_OCTETS), m) == -1) {
-        /* Twice the same id, or beyond the ceiling that begin() checked: it is in the
-         * journal and will be found at the next start. */
+        /* Cannot be: the ids differ, and the map has room for more than accept.c takes. */
         log_event(q->log, LOG_QUEUE_FAULT, LOGF_S("error", "no room for a message"));
         qmsg_free(&m);
         return;

@@ -363,7 +363,8 @@ static inline size_t files_left(struct world *w)
     char cmd[160], line[32] = "";
     FILE *p;
 
-    (void)snprintf(cmd, sizeof(cmd), "find %s/mail/blobs -type f | wc -l", w->dir);
+    (void)snprintf(cmd, sizeof(cmd), "find %s/mail/blobs -type f ! -name '.*' | wc -l",
+                   w->dir);
     p = popen(cmd, "r");
     assert_non_null(p);
     assert_non_null(fgets(line, sizeof(line), p));
