@@ -1,9 +1,17 @@
 /* SPDX-License-Identifier: ISC */
+/* maild/store/fsops.c - the calls as the system makes them, and two things made of them.
+ *
+ * Invariants:
+ *  1. A row of the table is one system call with its one fallback and no decision of ours, so
+ *     that a test which fails row n fails what the disk would have failed.
+ *  2. fsops_write() writes all or fails; what was written before the failure stays.
+ *  3. A folder that fsops_open_dir() made has a durable name when it returns. */
 #include "maild/store/fsops.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,7 +143,29 @@ int fsops_write(const struct fsops *fs, int fd, struct span s, uint64_t at)
     return 0;
 }
 
-/* mkdir -p, without complaint about what exists. */
+/* The name of the folder `path` just made, in the folder above it. */
+static int sync_name(const struct fsops *fs, const char *path, struct err *err)
+{
+    char parent[4096];
+    const char *slash = strrchr(path, '/');
+    size_t n = slash == NULL ? 0 : (size_t)(slash - path);
+    int fd, rc = 0;
+
+    (void)snprintf(parent, sizeof(parent), "%.*s", (int)n, path);
+    fd = fs->open(fs, AT_FDCWD,
+                  n > 0           ? parent
+                  : slash == path ? "/"
+                                  : ".",
+                  O_RDONLY | O_DIRECTORY, 0);
+    if (fd == -1 || fs->dir_sync(fs, fd) == -1)
+        rc = err_sys(err, "make the name of folder %s durable", path);
+    if (fd != -1)
+        (void)close(fd);
+    return rc;
+}
+
+/* mkdir -p, without complaint about what exists. What is promised in a folder is lost with
+ * its name, so the names of new ones are made durable. */
 static int make_dirs(const struct fsops *fs, const char *path, struct err *err)
 {
     char part[4096];
@@ -148,7 +178,10 @@ static int make_dirs(const struct fsops *fs, const char *path, struct err *err)
         if (c != '/' && c != '\0')
             continue;
         *p = '\0';
-        if (fs->mkdir(fs, AT_FDCWD, part, 0750) == -1 && errno != EEXIST)
+        if (fs->mkdir(fs, AT_FDCWD, part, 0750) == 0) {
+            if (sync_name(fs, part, err) == -1)
+                return -1;
+        } else if (errno != EEXIST)
             return err_sys(err, "make folder %s", part);
         if (c == '\0')
             return 0;
