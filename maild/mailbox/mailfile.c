@@ -21,7 +21,7 @@
 
 #define FOLDER_MODE 0750
 #define FILE_MODE   0640
-#define COPY_CHUNK  (1u << 30)
+#define COPY_CHUNK  (64u * 1024u)
 
 unsigned mailfile_shard(uint64_t account)
 {
@@ -59,6 +59,18 @@ static int make_folder(int dirfd, const char *path, struct err *err)
     return 0;
 }
 
+static int sync_one(int dirfd, const char *folder, struct err *err)
+{
+    int fd = openat(dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = 0;
+
+    if (fd == -1 || fsync(fd) == -1)
+        rc = err_sys(err, "make the names in %s durable", folder);
+    if (fd != -1)
+        (void)close(fd);
+    return rc;
+}
+
 /* The folders of f's path below mail/NN. */
 static int make_folders(int dirfd, const struct index_file *f, struct err *err)
 {
@@ -87,14 +99,47 @@ int mailfile_prepare(int dirfd, struct err *err)
         if (faccessat(dirfd, path, W_OK | X_OK, 0) == -1)
             return err_sys(err, "write to folder %s", path);
     }
+    /* a row that is committed must not outlive the folders above its file */
+    return sync_one(dirfd, "mail", err) == -1 ? -1 : sync_one(dirfd, ".", err);
+}
+
+int mailfile_write(int fd, struct span s, struct err *err)
+{
+    while (s.n > 0) {
+        ssize_t n = write(fd, s.p, s.n);
+
+        if (n == -1 && errno == EINTR)
+            continue;
+        if (n == -1)
+            return err_sys(err, "write a message");
+        s = span_drop(s, (size_t)n);
+    }
     return 0;
+}
+
+/* With read and write: copy_file_range() refuses file systems of different kinds. */
+static int copy_octets(int from, int to, struct err *err)
+{
+    uint8_t chunk[COPY_CHUNK];
+
+    for (;;) {
+        ssize_t n = read(from, chunk, sizeof(chunk));
+
+        if (n == -1 && errno == EINTR)
+            continue;
+        if (n == -1)
+            return err_sys(err, "read a message");
+        if (n == 0)
+            return 0;
+        if (mailfile_write(to, span_of(chunk, (size_t)n), err) == -1)
+            return -1;
+    }
 }
 
 /* Where the file systems differ, or the file has all the links it may have. */
 static int copy_file(int dirfd, const char *blob, const char *path, struct err *err)
 {
     int from = openat(dirfd, blob, O_RDONLY | O_CLOEXEC), to = -1, rc = -1;
-    ssize_t n = 1;
 
     if (from != -1)
         to = openat(dirfd, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, FILE_MODE);
@@ -102,10 +147,12 @@ static int copy_file(int dirfd, const char *blob, const char *path, struct err *
         (void)err_sys(err, "copy %s to %s", blob, path);
         goto out;
     }
-    while (n > 0)
-        n = copy_file_range(from, NULL, to, NULL, COPY_CHUNK, 0);
-    if (n == -1 || fdatasync(to) == -1) {
-        (void)err_sys(err, "copy %s to %s", blob, path);
+    if (copy_octets(from, to, err) == -1) {
+        (void)err_wrap(err, "copy %s to %s", blob, path);
+        goto out;
+    }
+    if (fdatasync(to) == -1) {
+        (void)err_sys(err, "make %s durable", path);
         goto out;
     }
     rc = 0;
@@ -135,12 +182,13 @@ int mailfile_adopt(int dirfd, const char *blob, const struct index_file *f,
     mailfile_path(f, path);
     if (linkat(dirfd, blob, dirfd, path, 0) == 0)
         return 0;
-    if (errno == EEXIST) {
+    if (errno == EEXIST) { /* of an earlier delivery: ours, a copy, or lost its octets */
         if (is_same_file(dirfd, blob, path))
             return 0;
-        if (unlinkat(dirfd, path, 0) == -1 || linkat(dirfd, blob, dirfd, path, 0) == -1)
-            return err_sys(err, "link %s to %s", blob, path);
-        return 0;
+        if (unlinkat(dirfd, path, 0) == -1)
+            return err_sys(err, "remove %s", path);
+        if (linkat(dirfd, blob, dirfd, path, 0) == 0)
+            return 0;
     }
     if (errno == EMLINK || errno == EXDEV)
         return copy_file(dirfd, blob, path, err);
@@ -157,20 +205,6 @@ int mailfile_tmp(int dirfd, uint64_t account, struct err *err)
         return -1;
     fd = openat(dirfd, path, O_TMPFILE | O_RDWR | O_CLOEXEC, FILE_MODE);
     return fd == -1 ? err_sys(err, "make a file in %s", path) : fd;
-}
-
-int mailfile_write(int fd, struct span s, struct err *err)
-{
-    while (s.n > 0) {
-        ssize_t n = write(fd, s.p, s.n);
-
-        if (n == -1 && errno == EINTR)
-            continue;
-        if (n == -1)
-            return err_sys(err, "write a message");
-        s = span_drop(s, (size_t)n);
-    }
-    return 0;
 }
 
 /* ---- pending ---- */
@@ -292,25 +326,13 @@ int mailfile_remove(int dirfd, const struct index_file *f, struct err *err)
     return 0;
 }
 
-static int sync_one(int dirfd, const char *folder, struct err *err)
-{
-    int fd = openat(dirfd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = 0;
-
-    if (fd == -1 || fsync(fd) == -1)
-        rc = err_sys(err, "make the names in %s durable", folder);
-    if (fd != -1)
-        (void)close(fd);
-    return rc;
-}
-
 int mailfile_sync_folder(int dirfd, const char *folder, struct err *err)
 {
     char path[MAILFILE_PATH_MAX], *slash;
 
     if (!span_copy(span_str(folder), path, sizeof(path)))
         return err_set(err, "the path %s is too long", folder);
-    /* upwards to mail/: each folder may be new. A sync without changes costs nothing. */
+    /* upwards below mail/: each folder may be new. A sync without changes costs nothing. */
     while ((slash = strrchr(path, '/')) != NULL) {
         if (sync_one(dirfd, path, err) == -1)
             return -1;
