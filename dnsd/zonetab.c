@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* Design: open addressing, keyed hash, linear probing, slots are atomic pointers to zones.
  *
- * 1. The writer publishes with a release store, readers load with acquire: who sees the
- *    pointer sees the zone. A slot goes empty -> zone -> other zone of the same apex or
- *    GONE, never back to empty, so a reader's probe never stops too early.
+ * 1. Who sees the pointer sees the zone. Readers load the table and its slots sequentially
+ *    consistent, not only with acquire: grace.c needs these loads to come behind the
+ *    reader's note (on x86 they are plain loads). A slot goes empty -> zone -> other zone of
+ *    the same apex or GONE, never back to empty, so a probe never stops too early.
  * 2. At most half of the slots are used (GONE counts); then a larger table is filled beside
  *    the old one and the table pointer is swapped. 100,000 pointers take about a millisecond,
  *    and that happens only when the number of zones has doubled.
@@ -126,8 +127,7 @@ void zonetab_free(struct zonetab **t)
 static slot *find_slot(struct table *table, uint64_t hash, struct span apex)
 {
     for (size_t at = hash & table->mask;; at = (at + 1) & table->mask) {
-        struct zone_live *z =
-            atomic_load_explicit(&table->slots[at], memory_order_acquire);
+        struct zone_live *z = atomic_load(&table->slots[at]);
 
         if (z == NULL || (z != GONE && z->hash == hash && span_eq(z->apex, apex)))
             return &table->slots[at];
@@ -139,7 +139,7 @@ static slot *find_slot(struct table *table, uint64_t hash, struct span apex)
 const struct zone_live *zonetab_find(const struct zonetab *t, const struct qname *q,
                                      bool is_above)
 {
-    struct table *table = atomic_load_explicit(&t->table, memory_order_acquire);
+    struct table *table = atomic_load(&t->table);
     unsigned long long depths[2] = {
         atomic_load_explicit(&t->depths[0], memory_order_acquire),
         atomic_load_explicit(&t->depths[1], memory_order_acquire),
@@ -155,7 +155,7 @@ const struct zone_live *zonetab_find(const struct zonetab *t, const struct qname
             continue;
         suffix = qname_suffix(q, (unsigned)d);
         found = find_slot(table, siphash13(t->key, suffix), suffix);
-        z = atomic_load_explicit(found, memory_order_acquire);
+        z = atomic_load(found);
         if (z != NULL && z != GONE)
             return z;
     }
