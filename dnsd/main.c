@@ -12,14 +12,21 @@
 
 static void usage(FILE *to)
 {
-    (void)fputs("usage: dnsd [-hnV] [-f signpost.conf] [--single]\n"
+    (void)fputs("usage: dnsd [-hnV] [-f FILE] [--single]\n"
+                "\n"
+                "The authoritative name server of Signpost, straight from the domain "
+                "database.\n"
+                "\n"
                 "  -f, --config FILE  configuration, default " CONF_DEFAULT "\n"
                 "  -n, --check        check configuration and database, then end\n"
                 "  -h, --help         this text\n"
                 "  -V, --version      print the version\n"
                 "      --single       all parts in one process; the only mode so far\n"
                 "\n"
-                "example: dnsd -f build/run/signpost.conf\n",
+                "SIGTERM ends it in good order.\n"
+                "Example: dnsd -n -f signpost.conf && dnsd -f signpost.conf\n"
+                "Exit codes: 0 good, 1 it could not start, 2 wrong usage or "
+                "configuration.\n",
                 to);
 }
 
@@ -42,8 +49,10 @@ static int read_options(int argc, char **argv, struct dnsd_options *o)
         else if ((strcmp(a, "-f") == 0 || strcmp(a, "--config") == 0) && i + 1 < argc)
             o->conf_path = argv[++i];
         else if (strcmp(a, "--single") != 0) {
-            (void)fprintf(stderr, "dnsd: unknown argument %s\n", a);
-            usage(stderr);
+            bool is_file = strcmp(a, "-f") == 0 || strcmp(a, "--config") == 0;
+
+            (void)fprintf(stderr, "dnsd: %s %s; see: dnsd --help\n", a,
+                          is_file ? "needs the name of a file" : "is no option");
             return 2;
         }
     }

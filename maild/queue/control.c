@@ -210,7 +210,8 @@ static void with_message(struct queue *q, struct control_req *req, struct span a
     struct msgid id;
 
     if (!msgid_parse(arg, &id)) {
-        control_error(req, "usage", "an id has 26 letters and digits");
+        control_error(req, "usage",
+                      "an id has 26 letters and digits; see: signpost queue list");
         return;
     }
     m = queue_find(q, &id);
@@ -346,7 +347,10 @@ static void traced(void *ctx, char *const *rows, size_t n, const struct err *err
     if (err != NULL)
         control_error(a->req, "fault", "%s", err->text);
     else if (n == 0)
-        control_error(a->req, "not-found", "nothing is known of it");
+        control_error(
+            a->req, "not-found",
+            "nothing is known of it; give an address, a Message-ID, or the id of a "
+            "250 reply");
     else
         control_ok(a->req);
     free(a);

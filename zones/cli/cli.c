@@ -90,8 +90,8 @@ bool cli_confirmed(const struct cli_args *a, const char *what)
 {
     if (cli_has(a, "--yes"))
         return true;
-    (void)cli_say(CLI_NO, "this %s and cannot be taken back; say it again with --yes",
-                  what);
+    (void)cli_say(CLI_NO, "%s: this %s and cannot be taken back; say it again with --yes",
+                  a->word[0], what);
     return false;
 }
 

@@ -261,13 +261,13 @@ static enum cli_exit run_remove(struct cli *c, const struct cli_args *a)
     enum domaindb_result r;
     enum cli_exit rc;
 
-    if (!cli_confirmed(a, "removes the account"))
-        return CLI_NO;
     if (cli_open(c, DOMAINDB_WRITE | DOMAINDB_SECRETS | DOMAINDB_KEYS) == -1)
         return CLI_FAULT;
     rc = find_account(c, a->word[0], &row);
     if (rc != CLI_OK)
         return rc;
+    if (!cli_confirmed(a, "removes the account"))
+        return CLI_NO;
     if (cli_begin(c) == -1)
         return CLI_FAULT;
     r = account_delete(c->db, row.id, &err);

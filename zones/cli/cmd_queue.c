@@ -45,7 +45,7 @@ static enum cli_exit ask(struct cli *c, const char *socket, const char *line, ro
         break;
     case CONTROL_ERROR:
         rc = strcmp(answer.code, "not-found") == 0 ? CLI_NO : CLI_FAULT;
-        (void)cli_say(rc, "%s", answer.text);
+        (void)cli_say(rc, "%s: %s", line, answer.text);
         break;
     case CONTROL_FAULT:
         (void)cli_say(CLI_FAULT, "%s", err.text);
@@ -272,13 +272,14 @@ static void put_facts(json_t *facts)
     json_object_foreach(facts, key, value)
     {
         bool is_list = json_is_object(json_array_get(value, 0));
+        bool is_known = strcmp(key, "peer") == 0 || strcmp(key, "helo") == 0;
         char *text = json_is_string(value) || is_list
                          ? NULL
                          : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
         for (size_t i = 0; is_list && i < json_array_size(value); i++)
             put_decision(json_array_get(value, i));
-        if (!is_list)
+        if (!is_list && !is_known) /* these two stand above */
             put_clean(key, text != NULL ? text : json_string_value(value));
         free(text);
     }

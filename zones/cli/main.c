@@ -51,6 +51,9 @@ static void help_noun(const struct cli_noun *n)
     for (const struct cli_command *k = n->commands; k->verb != NULL; k++)
         (void)printf("  signpost %s%s%s%s%s\n      %s\n", n->name, k->verb[0] ? " " : "",
                      k->verb, k->usage[0] ? " " : "", k->usage, k->help);
+    (void)fputs("\nexamples:\n", stdout);
+    for (const struct cli_command *k = n->commands; k->verb != NULL; k++)
+        (void)printf("%.*s\n", (int)strcspn(k->examples, "\n"), k->examples);
 }
 
 static void help_command(const struct cli_noun *n, const struct cli_command *k)
