@@ -5,6 +5,7 @@ Runs inside tests/net/inside. The host is mx.ours.test and ns1.ours.test on
 127.53.1.25, as the test internet delegates it; every scenario gets a folder of its own
 under build/system.
 """
+import glob
 import os
 import shutil
 import signal
@@ -123,6 +124,9 @@ class Host:
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         self.conf = os.path.join(self.dir, "signpost.conf")
+        # Whatever runs for this host, CLI and checker too, reports into files of its folder.
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
+            os.environ[name] = "log_path=" + self.path("sanitizer")
         text = conf.format(dir=self.dir, ns=NS, mx=MX, net=os.environ.get("NET_STATE", "/nonexistent"))
         self.write_conf(text + extra)
         self.dnsd = Daemon("dnsd", [os.path.join(BIN, "dnsd"), "-f", self.conf],
@@ -136,6 +140,11 @@ class Host:
 
     def path(self, *parts):
         return os.path.join(self.dir, *parts)
+
+    def sanitizer_reports(self):
+        """What the sanitizers of a VARIANT=asan or tsan build had to say; "" is good."""
+        return "".join(open(f, errors="replace").read()
+                       for f in sorted(glob.glob(self.path("sanitizer.*"))))
 
     @property
     def ca(self):
