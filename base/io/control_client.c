@@ -34,7 +34,11 @@ struct control_client *control_open(const char *path, struct err *err)
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1) {
         if (errno == ENOENT || errno == ECONNREFUSED)
-            (void)err_set(err, "the daemon is not running (nobody answers at %s)", path);
+            (void)err_set(
+                err,
+                "the daemon is not running (nobody answers at %s); start it, or "
+                "see in its log why it ended",
+                path);
         else
             (void)err_sys(err, "ask at %s", path);
         if (fd != -1)

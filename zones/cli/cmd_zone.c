@@ -105,8 +105,13 @@ static enum cli_exit run_export(struct cli *c, const struct cli_args *a)
     struct domain_row row;
     struct zone *z;
     struct buf out;
-    enum cli_exit rc = load(c, a->word[0], &row, &z);
+    enum cli_exit rc;
 
+    if (c->is_json)
+        return cli_say(CLI_FAULT,
+                       "a master file is not JSON; see: signpost --json zone show %s",
+                       a->word[0]);
+    rc = load(c, a->word[0], &row, &z);
     if (rc != CLI_OK)
         return rc;
     buf_init(&out, ZONE_OCTETS_MAX);

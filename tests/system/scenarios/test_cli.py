@@ -75,6 +75,7 @@ class Commands(unittest.TestCase):
         self.assertIn("examples:", self.host.cli("domain", "add", "--help"))
         for noun in ("setup", "domain", "host", "account", "alias", "record", "zone", "dkim",
                      "why", "queue", "trace", "status"):
+            self.assertIn("examples:", self.host.cli(noun, "--help"))
             self.assertIn("usage" if noun in ("setup", "why", "trace", "status") else noun,
                           self.host.cli(noun, "--help"))
 
@@ -91,6 +92,8 @@ class Commands(unittest.TestCase):
                      "ip4:299.1.1.1", code=2)
         self.refused("mail through it", "host", "remove", "mx.ours.test", "--yes")
         self.refused("not running", "queue", "list", code=2)
+        self.refused("zone show", "--json", "zone", "export", "ours.test", code=2)
+        self.refused("nobody@ours.test is not known", "account", "remove", "nobody@ours.test")
 
     def test_idn_domain(self):
         self.host.cli("domain", "add", "\ud55c\uad6d.test")
