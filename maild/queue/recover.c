@@ -94,6 +94,16 @@ static int replay_reported(struct recovery *v, struct span reported, struct err 
     return bad ? -1 : 0;
 }
 
+/* Files are removed last, so this is the end of a finished message that a crash cut short,
+ * or a disk that lost a file: a person who looks for mail must be able to find it. */
+static void say_no_file(const struct recovery *v, const struct msgid *id)
+{
+    char text[MSGID_TEXT + 1];
+
+    msgid_print(id, text);
+    log_event(v->q->log, LOG_QUEUE_NO_FILE, LOGF_S("mid", text));
+}
+
 /* The file of a replayed message. False (and *is_gone) when a large one was removed. */
 static int replay_blob(struct recovery *v, struct qmsg *m, const struct jrec_accept *a,
                        bool *is_gone, struct err *err)
@@ -144,9 +154,10 @@ static int replay_accept(struct recovery *v, struct span payload, struct err *er
         qmsg_free(&m);
         return -1;
     }
-    if (is_gone)
-        qmsg_free(&m); /* finished before the crash */
-    else {
+    if (is_gone) {
+        say_no_file(v, &id);
+        qmsg_free(&m);
+    } else {
         m->is_file_made = true;
         m->facts = span_dup(a.facts);
         if (keep(q, m, err) == -1) {
@@ -225,6 +236,7 @@ static int drop_row_without_blob(void *ctx, const struct msgid *id, struct err *
     if (err->sys != ENOENT)
         return -1;
     v->swept++;
+    say_no_file(v, id);
     if (m != NULL)
         forget(v->q, m);
     return qdb_start_delete(v->q->db, id, err);
