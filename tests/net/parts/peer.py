@@ -5,6 +5,7 @@ found in Authentication-Results; port 10587 takes mail from peer.test and sends 
 import grp
 import os
 import pwd
+import shutil
 import subprocess
 
 from .keys import ca, mx_cert
@@ -20,6 +21,11 @@ ANSWERS = ("/^full@/ 452 4.2.2 Mailbox full\n/^later@/ 451 4.3.0 Try again later
 
 
 def make_folders():
+    # Mail, queue and log of an earlier run would answer for this one.
+    for old in ("peer/mail", "peer/queue"):
+        shutil.rmtree(path(old), ignore_errors=True)
+    if os.path.exists(path("log/peer.log")):
+        os.unlink(path("log/peer.log"))
     for sub, mode in (("", 0o755), ("queue", 0o755), ("data", 0o755), ("mail", 0o777),
                       ("conf", 0o755)):
         os.makedirs(path("peer", sub), exist_ok=True)
