@@ -262,8 +262,8 @@ static bool put_modified(struct span text, uint64_t value, struct buf *out, size
     is_negative = offset.n > 0 && offset.p[0] == '-';
     if (!span_to_u64(span_drop(offset, is_negative), INT32_MAX, &shift) ||
         (width_text.n > 0 && !span_to_u64(width_text, 255, &width)) ||
-        (is_negative && shift > value))
-        return false;
+        (is_negative ? shift > value : shift > (uint64_t)INT32_MAX - value))
+        return false; /* outside 0..2^31-1, as others read it too */
     value = is_negative ? value - shift : value + shift;
     switch (base.n == 1 ? base.p[0] : (base.n == 0 ? 'd' : '?')) {
     case 'd':

@@ -81,6 +81,8 @@ static const struct {
      "t:1: $GENERATE wants START-STOP[/STEP]: 1-99999"},
     {"$GENERATE bad modifier", "$GENERATE 1-2 ${1,2,q} A 192.0.2.1",
      "t:1: $GENERATE: bad modifier: ${1,2,q} A 192.0.2.1"},
+    {"$GENERATE sum past 2^31-1", "$GENERATE 1-1 h$ TXT ${2147483647}",
+     "t:1: $GENERATE: bad modifier: h$ TXT ${2147483647}"},
 };
 
 /* Runs of blanks count as one: columns are for people. */
