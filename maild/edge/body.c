@@ -40,6 +40,7 @@ struct body {
     uint64_t size;
     struct ipc_call *call;
     struct job *job;
+    bool has_asked; /* queue for a file */
     bool is_flushing;
     const char *fault;
     void (*ready)(void *ctx);
@@ -67,6 +68,23 @@ static void job_free(struct job *j)
     free(j);
 }
 
+/* Also behind an ACCEPT: what became a message has another name by then. */
+static void drop_file(struct body *b)
+{
+    const struct m_body_drop m = {.id = b->id};
+    struct ipc *queue = b->edge->env->peer[ROLE_QUEUE];
+    struct buf out;
+    struct wr w;
+
+    buf_init(&out, 64);
+    wr_init(&w, &out);
+    m_body_drop_encode(&m, &w);
+    /* one that is not told of stays until a restart of either role */
+    if (queue != NULL && !w.is_bad)
+        (void)!ipc_send(queue, IPC_BODY_DROP, buf_all(&out), -1);
+    buf_free(&out);
+}
+
 void body_free(struct body **bp)
 {
     struct body *b = *bp;
@@ -74,6 +92,8 @@ void body_free(struct body **bp)
     if (b == NULL)
         return;
     *bp = NULL;
+    if (b->has_asked)
+        drop_file(b);
     ipc_cancel(&b->call);
     if (b->job != NULL && b->job->is_running)
         b->job->body = NULL;
@@ -184,6 +204,7 @@ static void ask_file(struct body *b)
         fail(b, 0);
     } else {
         b->state = BODY_OPENING;
+        b->has_asked = true;
         b->call = ipc_call(queue, IPC_BODY_OPEN, buf_all(&out), -1, OPEN_MS, on_file, b);
     }
     buf_free(&out);

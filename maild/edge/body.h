@@ -7,7 +7,7 @@
  *            at work.
  * Threads:   the role's loop; writes run on the role's pool.
  *
- * Up to BODY_MEMORY_MAX octets stay in memory. Then queue is asked for an unnamed file and
+ * Up to BODY_MEMORY_MAX octets stay in memory. Then queue is asked for a file and
  * the octets go there in pieces, one write at a time. While body_is_busy() the driver takes
  * no more octets from the client. */
 #ifndef MAILD_EDGE_BODY_H

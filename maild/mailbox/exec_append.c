@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* APPEND (RFC 3501 6.3.11, RFC 3502): messages are written while they come in, and have
- * their names and UIDs only when the command is complete.
+ * their own names and UIDs only when the command is complete.
  *
  *   octets --> chunk of 256 KiB --> write job --...--> last write job: sync, name, digest
  *                                     (one at a time, in order; two waiting: input pauses)
  *   end of command --> all jobs back --> one op: rows of all messages, commit --> OK
  *
- * A file that was named and gets no row (client gone, mailbox missing, disk full) is removed
- * again; after a crash it is found in mail/NN/pending (maild/mailbox/shard.c). */
+ * They are received in mail/NN/pending. What gets no row (client gone, mailbox missing, disk
+ * full) is removed again, after a crash by the next start (maild/mailbox/shard.c). */
 #include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -25,7 +25,7 @@ struct append_msg {
     struct list link;
     struct index_file file;
     int fd;
-    bool is_named; /* and pending */
+    bool is_pending; /* it has a name in mail/NN/pending, perhaps its own too */
     bool has_row;
     uint64_t flags;
     int64_t date_s;
@@ -99,7 +99,7 @@ static void settle_files(struct append *a)
     LIST_EACH (it, &a->msgs) {
         struct append_msg *msg = LIST_ENTRY(it, struct append_msg, link);
 
-        if (!msg->is_named)
+        if (!msg->is_pending)
             continue;
         if (msg->has_row || mailfile_remove(a->m->dirfd, &msg->file, NULL) == 0)
             mailfile_settled(a->m->dirfd, &msg->file);
@@ -118,11 +118,11 @@ static void drop_done(void *ctx)
 
 static void discard(struct append *a)
 {
-    bool is_named = false;
+    bool is_pending = false;
 
     LIST_EACH (it, &a->msgs)
-        is_named = is_named || LIST_ENTRY(it, struct append_msg, link)->is_named;
-    if (!is_named) {
+        is_pending = is_pending || LIST_ENTRY(it, struct append_msg, link)->is_pending;
+    if (!is_pending) {
         append_free(a);
     } else if (mailbox_job(a->m, drop_work, drop_done, a) == -1) {
         settle_files(a); /* the role stops: nobody waits for this loop */
@@ -173,7 +173,8 @@ static void write_work(void *ctx)
     if (a->is_failed)
         return;
     if (msg->fd == -1)
-        msg->fd = mailfile_tmp(a->m->dirfd, msg->file.account, &a->err);
+        msg->fd = mailfile_tmp(a->m->dirfd, &msg->file, &a->err);
+    msg->is_pending = msg->is_pending || msg->fd != -1;
     if (msg->fd == -1 || mailfile_write(msg->fd, buf_all(&w->data), &a->err) == -1) {
         a->is_failed = true;
         return;
@@ -183,8 +184,6 @@ static void write_work(void *ctx)
     if (make_digest(a, msg, buf_all(&w->data)) == -1 ||
         mailfile_publish(a->m->dirfd, msg->fd, &msg->file, &a->err) == -1)
         a->is_failed = true;
-    else
-        msg->is_named = true;
     (void)close(msg->fd);
     msg->fd = -1;
 }

@@ -3,8 +3,8 @@
  * folders small, <ab> (two characters of the id) keeps an account's apart.
  *
  *   adopt    hard link of the queue's blob; its name is made durable by the next SETTLE
- *   publish  an APPEND: octets, then name, then folder durable, before anyone is told;
- *            mail/NN/pending/<account>.<id>.<n> is a second name of it until the row is
+ *   publish  an APPEND: received as mail/NN/pending/<account>.<id>.<n>; then octets, name
+ *            and folder durable, before anyone is told. The first name stays until the row is
  *            committed, so that what a crash leaves is found without walking everything
  *
  * Published files are never opened for writing. */
@@ -195,18 +195,6 @@ int mailfile_adopt(int dirfd, const char *blob, const struct index_file *f,
     return err_sys(err, "link %s to %s", blob, path);
 }
 
-int mailfile_tmp(int dirfd, uint64_t account, struct err *err)
-{
-    char path[MAILFILE_PATH_MAX];
-    int fd;
-
-    account_folder(account, path);
-    if (make_folder(dirfd, path, err) == -1)
-        return -1;
-    fd = openat(dirfd, path, O_TMPFILE | O_RDWR | O_CLOEXEC, FILE_MODE);
-    return fd == -1 ? err_sys(err, "make a file in %s", path) : fd;
-}
-
 /* ---- pending ---- */
 
 static void pending_path(const struct index_file *f, char path[MAILFILE_PATH_MAX])
@@ -268,19 +256,27 @@ int mailfile_pending(int dirfd, unsigned shard,
     return 0;
 }
 
+int mailfile_tmp(int dirfd, const struct index_file *f, struct err *err)
+{
+    char path[MAILFILE_PATH_MAX];
+    int fd;
+
+    pending_path(f, path);
+    fd = openat(dirfd, path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, FILE_MODE);
+    return fd == -1 ? err_sys(err, "make a file %s", path) : fd;
+}
+
 int mailfile_publish(int dirfd, int fd, const struct index_file *f, struct err *err)
 {
-    char self[32], path[MAILFILE_PATH_MAX], pending[MAILFILE_PATH_MAX];
+    char path[MAILFILE_PATH_MAX], pending[MAILFILE_PATH_MAX];
 
     if (make_folders(dirfd, f, err) == -1)
         return -1;
     mailfile_path(f, path);
-    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
     if (fdatasync(fd) == -1)
         return err_sys(err, "make %s durable", path);
     pending_path(f, pending);
-    if (linkat(AT_FDCWD, self, dirfd, pending, AT_SYMLINK_FOLLOW) == -1 ||
-        linkat(AT_FDCWD, self, dirfd, path, AT_SYMLINK_FOLLOW) == -1)
+    if (linkat(dirfd, pending, dirfd, path, 0) == -1)
         return err_sys(err, "name a message %s", path);
     mailfile_folder(f, path);
     return mailfile_sync_folder(dirfd, path, err);

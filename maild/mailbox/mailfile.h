@@ -32,13 +32,14 @@ void mailfile_folder(const struct index_file *f, char path[MAILFILE_PATH_MAX]);
  * 0, or -1; err->sys is ENOENT when there is no such blob. */
 MUST_USE int mailfile_adopt(int dirfd, const char *blob, const struct index_file *f,
                             struct err *err);
-/* An unnamed file on the same file system, for a message that is being appended. */
-MUST_USE int mailfile_tmp(int dirfd, uint64_t account, struct err *err);
+/* A new file for a message that is being appended, named in mail/NN/pending until
+ * mailfile_settled(): what a crash leaves there has no row and is removed at the next start.
+ * (An unnamed file could not be named later: that needs /proc or a capability.) */
+MUST_USE int mailfile_tmp(int dirfd, const struct index_file *f, struct err *err);
 /* Append `s` to it. */
 MUST_USE int mailfile_write(int fd, struct span s, struct err *err);
-/* Make its octets and then its name durable. It also gets a name in mail/NN/pending until
- * mailfile_settled(): a file that is in the way of a crash between its name and its row is
- * found there at the next start. */
+/* Make its octets and then its name durable. It keeps the one in mail/NN/pending: a crash
+ * between its name and its row is found there at the next start. */
 MUST_USE int mailfile_publish(int dirfd, int fd, const struct index_file *f,
                               struct err *err);
 /* Descriptor for reading, or -1 (err->sys ENOENT when it is gone). */

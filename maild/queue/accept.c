@@ -451,8 +451,10 @@ void accept_message(struct queue *q, struct ipc *ch, const struct ipc_in *in)
     a->call = in->call;
     a->fd = in->fd;
     a->body_size = msg.body_size;
-    if (buf_span(&a->trace, msg.trace) == -1 || buf_span(&a->facts, msg.facts) == -1 ||
-        buf_span(&a->body, msg.body) == -1)
+    if (a->fd != -1 && !accept_body_is_from(q, &m->id, ch))
+        refuse(a, 451, "4.3.0 the body is not here any more; try again later");
+    else if (buf_span(&a->trace, msg.trace) == -1 ||
+             buf_span(&a->facts, msg.facts) == -1 || buf_span(&a->body, msg.body) == -1)
         refuse(a, 552, "5.3.4 the message is too large");
     else
         begin(a);

@@ -113,6 +113,9 @@ static void message(void *ctx, struct ipc *ch, const struct ipc_in *in)
     case IPC_BODY_OPEN:
         accept_body_open(q, ch, in);
         break;
+    case IPC_BODY_DROP:
+        accept_body_drop(q, ch, in);
+        break;
     case IPC_VERDICT:
         take_verdict(q, in);
         break;
@@ -127,7 +130,7 @@ static void closed(void *ctx, struct ipc *ch)
 {
     struct queue *q = ctx;
 
-    (void)ch;
+    accept_body_closed(q, ch);
     log_event(q->log, LOG_IPC_BROKEN, LOGF_S("text", "a neighbour of queue is gone"));
 }
 
@@ -223,6 +226,7 @@ void *queue_start_with(struct role_env *env, const struct fsops *fs,
     q->ceiling.journal_octets = QUEUE_JOURNAL_MAX;
     q->messages = map_new(QUEUE_MAP_MAX, env->rng);
     q->unsynced = map_new(QUEUE_MAP_MAX, env->rng);
+    q->bodies = map_new(QUEUE_BODIES, env->rng);
     list_init(&q->acceptances);
     list_init(&q->reports);
     deliver_init(q);
@@ -274,6 +278,7 @@ void queue_stop(void *state)
     deliver_free(q);
     map_free(&q->messages);
     map_free(&q->unsynced);
+    map_free(&q->bodies);
     blob_store_close(&q->blobs);
     free(q->cp.ids);
     free(q);

@@ -4,7 +4,8 @@
  * Why:       one role, one struct; each file is one stage of a message's way.
  * Threads:   the loop's. Jobs get copies or things that nobody else touches meanwhile.
  *
- *     accept.c   ACCEPT, BODY_OPEN --> prepared, signed, in the journal --> 250
+ *     body_file.c  BODY_OPEN --> a file that edge writes
+ *     accept.c   ACCEPT --> prepared, signed, in the journal --> 250
  *     spool.c    blob written; messages leave memory or the world
  *     checkpoint.c  everything durable elsewhere, then the journal forgets
  *     deliver.c  due recipients --> DELIVER, RELAY --> results
@@ -33,6 +34,7 @@
     4000000u                /* ids: more than a journal of that size can name, so that a
                                        start finds room for whatever was promised */
 #define QUEUE_WINDOW 10000u /* loaded from the database up to here */
+#define QUEUE_BODIES 20000u /* large bodies on their way in */
 #define QUEUE_SPILL  20000u /* beyond, new outbound mail waits in the database */
 
 /* Deliveries under way (deliver.c). */
@@ -86,6 +88,7 @@ struct queue {
     struct loop_timer *tick;
 
     struct map *messages;    /* id --> struct qmsg */
+    struct map *bodies;      /* ids of large bodies on their way in --> edge's channel */
     struct map *unsynced;    /* ids of message files that no checkpoint has synced yet */
     struct list all;         /* struct qmsg.link, oldest first */
     struct list acceptances; /* under way (accept.c) */
@@ -131,7 +134,17 @@ struct qmsg *queue_find(const struct queue *q, const struct msgid *id);
 void accept_message(struct queue *q, struct ipc *ch, const struct ipc_in *in);
 /* At the stop: what is under way is forgotten; nobody was promised anything. */
 void accept_free(struct queue *q);
+
+/* body_file.c */
 void accept_body_open(struct queue *q, struct ipc *ch, const struct ipc_in *in);
+void accept_body_drop(struct queue *q, const struct ipc *ch, const struct ipc_in *in);
+/* Did this edge ask for the file of message `id`? */
+bool accept_body_is_from(const struct queue *q, const struct msgid *id,
+                         const struct ipc *ch);
+/* That edge is gone, and with it the clients whose bodies these are. */
+void accept_body_closed(struct queue *q, const struct ipc *ch);
+
+/* accept.c */
 /* A message of our own. `message` and `reported` (jrec.h) are copied; fn is told once. */
 typedef void (*accept_own_fn)(void *ctx, bool is_accepted);
 void accept_own(struct queue *q, const struct envelope *e, struct span message,

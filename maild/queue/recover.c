@@ -3,6 +3,7 @@
  *
  * Numbers are those of docs/STATES.md.
  *
+ *  0. Large bodies whose client was still sending (J0) are removed.
  *  1. queue.db: every message becomes due again when it says so (nothing is held).
  *  2. Journal, oldest record first. ACCEPT (J2): the blob is written (again, into the same
  *     inode: a power loss may have taken its octets), its recipients wait. RESULT: takes
@@ -325,6 +326,8 @@ int recover(struct queue *q, bool is_db_new, struct err *err)
 {
     struct recovery v = {.q = q, .is_db_new = is_db_new, .err = err};
 
+    if (blob_body_sweep(q->blobs, &v.swept, err) == -1)
+        return err_wrap(err, "recover the queue");
     if (qdb_start_release(q->db, err) == -1 ||
         journal_replay(q->journal, replay, &v, err) == -1 ||
         qdb_start_each(q->db, drop_row_without_blob, &v, err) == -1)

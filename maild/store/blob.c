@@ -33,6 +33,7 @@
 #define FIXED        60u /* octets in front of the envelope */
 #define FILE_MODE    0640
 #define PREFIX       2u /* characters of the id that name the folder */
+#define BODY_DIR     "tmp"
 
 struct blob_store {
     const struct fsops *fs;
@@ -217,25 +218,69 @@ out:
     return rc;
 }
 
-int blob_body_open(const struct blob_store *bs, struct err *err)
-{
-    int fd = bs->fs->open(bs->fs, bs->dirfd, ".", O_RDWR | O_TMPFILE, FILE_MODE);
+/* Bodies on their way in ----------------------------------------------------------------- */
 
-    if (fd == -1 || lseek(fd, BLOB_BODY_AT, SEEK_SET) == -1) {
-        err_sys(err, "make a file for a large message in %s", bs->dir);
-        if (fd != -1)
-            (void)close(fd);
+/* "tmp/abcdef...": the same file system, so that a rename is enough. */
+static void body_path(const struct msgid *id, char path[BLOB_PATH_MAX])
+{
+    char text[MSGID_TEXT + 1];
+
+    msgid_print(id, text);
+    (void)snprintf(path, BLOB_PATH_MAX, BODY_DIR "/%s", text);
+}
+
+int blob_body_open(const struct blob_store *bs, const struct msgid *id, struct err *err)
+{
+    const int flags = O_RDWR | O_CREAT | O_EXCL;
+    char path[BLOB_PATH_MAX];
+    int fd;
+
+    body_path(id, path);
+    fd = bs->fs->open(bs->fs, bs->dirfd, path, flags, FILE_MODE);
+    if (fd == -1 && errno == ENOENT &&
+        (bs->fs->mkdir(bs->fs, bs->dirfd, BODY_DIR, 0750) == 0 || errno == EEXIST))
+        fd = bs->fs->open(bs->fs, bs->dirfd, path, flags, FILE_MODE);
+    if (fd == -1)
+        return err_sys(err, "make a file for a large message, %s/%s", bs->dir, path);
+    if (lseek(fd, BLOB_BODY_AT, SEEK_SET) == -1) {
+        err_sys(err, "make a file for a large message, %s/%s", bs->dir, path);
+        (void)close(fd);
         return -1;
     }
     return fd;
 }
 
-static int name_file(const struct blob_store *bs, int fd, const char *path)
+int blob_body_drop(const struct blob_store *bs, const struct msgid *id, struct err *err)
 {
-    int rc = bs->fs->name(bs->fs, fd, bs->dirfd, path);
+    char path[BLOB_PATH_MAX];
 
+    body_path(id, path);
+    if (bs->fs->unlink(bs->fs, bs->dirfd, path) == -1 && errno != ENOENT)
+        return err_sys(err, "remove %s/%s", bs->dir, path);
+    return 0;
+}
+
+/* `fd` came back from another role: it must be the file that was made for this message. */
+static bool is_body_of(const struct blob_store *bs, int fd, const struct msgid *id)
+{
+    char path[BLOB_PATH_MAX];
+    struct stat a, b;
+
+    body_path(id, path);
+    return fstat(fd, &a) == 0 && fstatat(bs->dirfd, path, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+           a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static int name_file(const struct blob_store *bs, const struct msgid *id,
+                     const char *path)
+{
+    char from[BLOB_PATH_MAX];
+    int rc;
+
+    body_path(id, from);
+    rc = bs->fs->rename(bs->fs, bs->dirfd, from, bs->dirfd, path);
     if (rc == -1 && errno == ENOENT && make_prefix_dir(bs, path) == 0)
-        rc = bs->fs->name(bs->fs, fd, bs->dirfd, path);
+        rc = bs->fs->rename(bs->fs, bs->dirfd, from, bs->dirfd, path);
     return rc;
 }
 
@@ -253,6 +298,10 @@ int blob_adopt(const struct blob_store *bs, int fd, struct blob_head *h,
         err_set(err, "message file %s: header of %zu octets is too long", path, front.n);
         goto out;
     }
+    if (!is_body_of(bs, fd, &h->id)) {
+        err_set(err, "message file %s: not the file that was given out for it", path);
+        goto out;
+    }
     if (fstat(fd, &st) == -1 || st.st_size < (off_t)(BLOB_BODY_AT + body_size)) {
         err_set(err, "message file %s: fewer octets than were announced", path);
         goto out;
@@ -267,7 +316,7 @@ int blob_adopt(const struct blob_store *bs, int fd, struct blob_head *h,
     if (fsops_write(bs->fs, fd, buf_all(&head), 0) == -1 ||
         fsops_write(bs->fs, fd, front, h->offset) == -1 ||
         bs->fs->truncate(bs->fs, fd, (off_t)(h->offset + h->size)) == -1 ||
-        bs->fs->data_sync(bs->fs, fd) == -1 || name_file(bs, fd, path) == -1) {
+        bs->fs->data_sync(bs->fs, fd) == -1 || name_file(bs, &h->id, path) == -1) {
         err_sys(err, "write message file %s/%s", bs->dir, path);
         goto out;
     }
@@ -424,5 +473,30 @@ int blob_list(const struct blob_store *bs, int (*fn)(void *ctx, const struct msg
             rc = list_folder(bs->dirfd, e->d_name, fn, ctx, err);
     }
     (void)closedir(d);
+    return rc;
+}
+
+struct body_sweep {
+    const struct blob_store *bs;
+    struct err *err;
+    size_t n;
+};
+
+static int sweep_body(void *ctx, const struct msgid *id)
+{
+    struct body_sweep *w = ctx;
+
+    w->n++;
+    return blob_body_drop(w->bs, id, w->err);
+}
+
+int blob_body_sweep(const struct blob_store *bs, size_t *n, struct err *err)
+{
+    struct body_sweep w = {.bs = bs, .err = err};
+    int rc = 0;
+
+    if (faccessat(bs->dirfd, BODY_DIR, F_OK, 0) == 0)
+        rc = list_folder(bs->dirfd, BODY_DIR, sweep_body, &w, err);
+    *n = w.n;
     return rc;
 }

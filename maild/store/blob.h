@@ -63,10 +63,17 @@ void blob_store_close(struct blob_store **bs);
  * links to it are repaired too. */
 MUST_USE int blob_write(const struct blob_store *bs, struct blob_head *h,
                         const struct span *parts, size_t n, struct err *err);
-/* An unnamed file for a large body, its offset at BLOB_BODY_AT: the receiver appends with
- * write(2). -1 with *err. */
-MUST_USE int blob_body_open(const struct blob_store *bs, struct err *err);
-/* Make such a file a blob: the message is `front` (header fields, at most BLOB_BODY_AT -
+/* A file for the large body of message `id`, its offset at BLOB_BODY_AT: the receiver appends
+ * with write(2). Its name is D/mail/blobs/tmp/<id> (an unnamed file could not be named later:
+ * that needs /proc or a capability, and the role has neither). -1 with *err. */
+MUST_USE int blob_body_open(const struct blob_store *bs, const struct msgid *id,
+                            struct err *err);
+/* Nobody wants it any more. Gone already is no error. */
+MUST_USE int blob_body_drop(const struct blob_store *bs, const struct msgid *id,
+                            struct err *err);
+/* At the start: remove all such files; *n counts them. */
+MUST_USE int blob_body_sweep(const struct blob_store *bs, size_t *n, struct err *err);
+/* Make the file `fd` of message h->id a blob: the message is `front` (header fields, at most BLOB_BODY_AT -
  * BLOB_HEAD_MAX octets more than the `skip` octets of the body that it replaces) and then the
  * body from octet `skip` on. Durable with its name when it returns 0. */
 MUST_USE int blob_adopt(const struct blob_store *bs, int fd, struct blob_head *h,

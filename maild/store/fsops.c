@@ -65,20 +65,6 @@ static int sys_write_back(const struct fsops *fs, int fd)
     return sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-static int sys_name(const struct fsops *fs, int fd, int dirfd, const char *path)
-{
-    char proc[32];
-
-    (void)fs;
-    /* Newer kernels let the opener name its own file; older ones want /proc for it. */
-    if (linkat(fd, "", dirfd, path, AT_EMPTY_PATH) == 0)
-        return 0;
-    if (errno != ENOENT && errno != EPERM && errno != EINVAL)
-        return -1;
-    (void)snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-    return linkat(AT_FDCWD, proc, dirfd, path, AT_SYMLINK_FOLLOW);
-}
-
 static int sys_link(const struct fsops *fs, int fromdir, const char *from, int todir,
                     const char *to)
 {
@@ -115,7 +101,6 @@ const struct fsops *fsops_system(void)
         .data_sync = sys_data_sync,
         .dir_sync = sys_dir_sync,
         .write_back = sys_write_back,
-        .name = sys_name,
         .link = sys_link,
         .rename = sys_rename,
         .unlink = sys_unlink,

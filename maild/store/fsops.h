@@ -28,8 +28,6 @@ struct fsops {
     int (*data_sync)(const struct fsops *fs, int fd);   /* fdatasync(2) */
     int (*dir_sync)(const struct fsops *fs, int dirfd); /* fsync(2) of a directory */
     int (*write_back)(const struct fsops *fs, int fd);  /* begin, do not wait */
-    int (*name)(const struct fsops *fs, int fd, int dirfd,
-                const char *path); /* O_TMPFILE */
     int (*link)(const struct fsops *fs, int fromdir, const char *from, int todir,
                 const char *to);
     int (*rename)(const struct fsops *fs, int fromdir, const char *from, int todir,

@@ -40,7 +40,7 @@ struct world {
     struct arena *arena;
     struct envelope envelope;
     struct buf body, trace, facts;
-    size_t accepted, verdicts, files;
+    size_t accepted, verdicts, files, drops;
     bool is_queue_silent;
     uint64_t held_call;
     /* what the parent was told */
@@ -187,6 +187,10 @@ static void on_queue(void *ctx, struct ipc *ch, const struct ipc_in *in)
     }
     if (in->type == IPC_ACCEPT) {
         take_message(w, in);
+        return;
+    }
+    if (in->type == IPC_BODY_DROP) {
+        w->drops++;
         return;
     }
     assert_int_equal(in->type, IPC_BODY_OPEN);
@@ -446,6 +450,9 @@ static void test_large_message(void **state)
     assert_int_equal(w->body.len, want.len);
     assert_memory_equal(w->body.data, want.data, want.len);
     buf_free(&want);
+    for (int turns = 0; turns < TURNS && w->drops == 0; turns++)
+        loop_turn(w->loop, 5);
+    assert_int_equal(w->drops, 1); /* its temporary name is not needed any more */
 }
 
 static void test_too_large_message(void **state)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* test_mailbox.c - the mailbox role on real channels, with edge, queue and directory played
  * by this program. Nothing sleeps: the loop turns until what is waited for has come. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -468,6 +469,22 @@ static void test_pending_file_without_a_row_is_removed(void **state)
     assert_false(has_file(w, pending));
 }
 
+static size_t count_files(struct world *w, const char *folder)
+{
+    char path[200];
+    const struct dirent *e;
+    size_t n = 0;
+    DIR *d;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", w->dir, folder);
+    d = opendir(path);
+    assert_non_null(d);
+    while ((e = readdir(d)) != NULL)
+        n += e->d_name[0] != '.';
+    (void)closedir(d);
+    return n;
+}
+
 /* A client that goes away at any moment takes nothing along. */
 static void test_client_gone_in_mid_command(void **state)
 {
@@ -494,6 +511,9 @@ static void test_client_gone_in_mid_command(void **state)
     }
     enter(w, "z NOOP\r\n");
     hear(w, "z OK");
+    for (int i = 0; i < TURNS && count_files(w, "mail/05/pending") > 0; i++)
+        loop_turn(w->loop, 5);
+    assert_int_equal(count_files(w, "mail/05/pending"), 0);
 }
 
 int main(void)

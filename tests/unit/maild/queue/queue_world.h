@@ -45,6 +45,8 @@ struct world {
     char text[600];
 
     const struct fsops *fs; /* file calls of the queue; NULL: the kernel's */
+    int body_fd;
+    bool has_body_file;
     int seen_fd; /* one line for each row, relayed recipient and "250"; -1: none */
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* What the queue role promises its neighbours, one case each. */
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -182,34 +183,63 @@ static void lost_database_is_made_again_from_the_files(void **state)
     UNTIL(w, w->relays == 2 && map_count(w->q->messages) == 0 && files_left(w) == 0);
 }
 
-/* Hand over a submission with a body of 200,000 letters behind `head`. */
-static void send_large(struct world *w, const char *head)
+static void body_file(void *ctx, const struct ipc_in *in)
+{
+    struct world *w = ctx;
+
+    assert_non_null(in);
+    w->body_fd = in->fd;
+    w->has_body_file = true;
+}
+
+/* Ask for a file as edge does; -1 when there is none. */
+static int open_body(struct world *w, const struct msgid *id)
+{
+    struct buf b;
+    struct wr wr;
+
+    buf_init(&b, 64);
+    wr_init(&wr, &b);
+    m_body_open_encode(&(struct m_body_open){.id = *id}, &wr);
+    w->has_body_file = false;
+    (void)ipc_call(w->peer[ROLE_EDGE], IPC_BODY_OPEN, buf_all(&b), -1, 10000, body_file,
+                   w);
+    UNTIL(w, w->has_body_file);
+    buf_free(&b);
+    return w->body_fd;
+}
+
+static void drop_body(struct world *w, const struct msgid *id)
+{
+    struct buf b;
+    struct wr wr;
+
+    buf_init(&b, 64);
+    wr_init(&wr, &b);
+    m_body_drop_encode(&(struct m_body_drop){.id = *id}, &wr);
+    assert_int_equal(ipc_send(w->peer[ROLE_EDGE], IPC_BODY_DROP, buf_all(&b), -1), 0);
+    buf_free(&b);
+}
+
+/* The submission `id` whose body of `n` octets is in `fd`. */
+static void offer_large(struct world *w, const struct msgid *id, int fd, size_t n)
 {
     struct envelope_rcpt r = {.kind = RCPT_LOCAL,
                               .account_id = 7,
                               .address = "u@host.example",
                               .original = "u@host.example"};
-    struct envelope e = {.via = VIA_SUBMISSION,
+    struct envelope e = {.id = *id,
+                         .via = VIA_SUBMISSION,
                          .accepted_s = NOW,
                          .sender = "anna@host.example",
                          .peer = "",
                          .helo = "",
                          .n = 1,
                          .rcpts = &r};
-    size_t n = strlen(head) + 200000;
-    char *big = mem_new(1, n + 1);
     struct m_accept m = {.trace = SPAN_LIT("Received: by x\r\n"), .body_size = n};
     struct buf env, payload;
     struct wr wr;
-    struct err err;
-    int fd = blob_body_open(w->q->blobs, &err);
 
-    assert_int_not_equal(fd, -1);
-    memset(big, 'a', n);
-    memcpy(big, head, strlen(head));
-    memcpy(big + n - 2, "\r\n", 2);
-    assert_int_equal(write(fd, big, n), (ssize_t)n);
-    msgid_new(&e.id, &w->rng);
     buf_init(&env, 65536);
     wr_init(&wr, &env);
     envelope_encode(&e, &wr);
@@ -219,17 +249,36 @@ static void send_large(struct world *w, const char *head)
     m_accept_encode(&m, &wr);
     (void)ipc_call(w->peer[ROLE_EDGE], IPC_ACCEPT, buf_all(&payload), fd, 10000,
                    accept_result, w);
-    (void)close(fd);
     buf_free(&env);
     buf_free(&payload);
+}
+
+/* Hand over a submission with a body of 200,000 letters behind `head`. */
+static struct msgid send_large(struct world *w, const char *head)
+{
+    size_t n = strlen(head) + 200000;
+    char *big = mem_new(1, n + 1);
+    struct msgid id;
+    int fd;
+
+    msgid_new(&id, &w->rng);
+    fd = open_body(w, &id);
+    assert_int_not_equal(fd, -1);
+    memset(big, 'a', n);
+    memcpy(big, head, strlen(head));
+    memcpy(big + n - 2, "\r\n", 2);
+    assert_int_equal(write(fd, big, n), (ssize_t)n);
+    offer_large(w, &id, fd, n);
+    (void)close(fd);
     free(big);
+    return id;
 }
 
 static void large_body_stays_where_it_was_received(void **state)
 {
     struct world *w = *state;
 
-    send_large(w, "From: anna@host.example\r\nBcc: x@y.example\r\n\r\n");
+    (void)send_large(w, "From: anna@host.example\r\nBcc: x@y.example\r\n\r\n");
     UNTIL(w, w->delivers == 1 && w->replies == 1);
     assert_int_equal(w->code, 250);
     assert_int_equal(
@@ -248,16 +297,22 @@ static void refused_large_body_leaves_no_file(void **state)
     sandbox_init(&sb);
     w->fs = &sb.ops;
     start_queue(w);
+    (void)send_large(w, "From: anna@host.example\r\n\r\n"); /* makes the folder */
+    UNTIL(w, w->delivers == 1 && w->replies == 1);
+    checkpoint(w);
+    UNTIL(w, files_left(w) == 0);
     w->q->cp.next_ms = INT64_MAX; /* no checkpoint among the calls that are counted */
     for (unsigned i = 1; i < 100; i++) {
         int replies = w->replies;
+        struct msgid id;
 
         sb.error = EIO;
         sb.at = sb.calls + 1 + i; /* 1: the file that receives the body */
         sb.mode = SANDBOX_FAIL;
-        send_large(w, "From: anna@host.example\r\n\r\n");
+        id = send_large(w, "From: anna@host.example\r\n\r\n");
         UNTIL(w, w->replies == replies + 1);
         sb.mode = SANDBOX_COUNT;
+        drop_body(w, &id);
         if (w->code == 250)
             break;
         assert_int_equal(w->code, 451);
@@ -268,6 +323,54 @@ static void refused_large_body_leaves_no_file(void **state)
     sandbox_free(&sb);
     w->fs = NULL;
     start_queue(w);
+}
+
+/* Its client gave up, its edge died, or this role did (J0). */
+static void unfinished_large_body_leaves_no_file(void **state)
+{
+    struct world *w = *state;
+    struct msgid id;
+    int fd;
+
+    for (int way = 0; way < 3; way++) {
+        msgid_new(&id, &w->rng);
+        fd = open_body(w, &id);
+        assert_int_equal(write(fd, "half", 4), 4);
+        (void)close(fd);
+        assert_int_equal(files_left(w), 1);
+        if (way == 0)
+            drop_body(w, &id);
+        else if (way == 1)
+            accept_body_closed(w->q, w->q->env->peer[ROLE_EDGE]);
+        else {
+            stop_queue(w);
+            start_queue(w);
+        }
+        UNTIL(w, files_left(w) == 0);
+    }
+}
+
+/* A descriptor alone is no permission to become a message: the name must have been asked for. */
+static void strange_descriptor_is_refused(void **state)
+{
+    struct world *w = *state;
+    struct msgid id;
+    int fd, other;
+
+    msgid_new(&id, &w->rng);
+    fd = open_body(w, &id);
+    other = memfd_create("body", MFD_CLOEXEC);
+    assert_int_equal(pwrite(other, "From: a@host.example\r\n\r\n", 24, BLOB_BODY_AT), 24);
+    assert_int_equal(ftruncate(other, BLOB_BODY_AT + 100000), 0);
+    offer_large(w, &id, other, 100000);
+    UNTIL(w, w->replies == 1);
+    assert_int_equal(w->code, 451);
+    (void)close(fd);
+    msgid_new(&id, &w->rng);
+    offer_large(w, &id, other, 100000);
+    UNTIL(w, w->replies == 2);
+    assert_int_equal(w->code, 451);
+    (void)close(other);
 }
 
 static void no_more_is_promised_than_has_room(void **state)
@@ -524,6 +627,8 @@ int main(void)
         CASE(lost_database_is_made_again_from_the_files),
         CASE(large_body_stays_where_it_was_received),
         CASE(refused_large_body_leaves_no_file),
+        CASE(unfinished_large_body_leaves_no_file),
+        CASE(strange_descriptor_is_refused),
         CASE(no_more_is_promised_than_has_room),
         CASE(full_disk_refuses_and_loses_nothing),
         CASE(message_file_waits_for_room),

@@ -219,24 +219,6 @@ static int sb_write_back(const struct fsops *fs, int fd)
     return sandbox_stops(fs) ? -1 : 0;
 }
 
-static int sb_name(const struct fsops *fs, int fd, int dirfd, const char *path)
-{
-    struct sandbox *s = sandbox_of(fs);
-    char dir[3];
-    int rc, parent;
-
-    if (sandbox_stops(fs))
-        return -1;
-    rc = s->sys->name(s->sys, fd, dirfd, path);
-    if (rc == 0) {
-        (void)snprintf(dir, sizeof(dir), "%.2s", path);
-        parent = openat(dirfd, dir, O_RDONLY | O_DIRECTORY);
-        (void)snprintf(sandbox_note(s, UNDO_CREATE, parent)->from, 64, "%s", path + 3);
-        (void)close(parent);
-    }
-    return rc;
-}
-
 static int sb_link(const struct fsops *fs, int fromdir, const char *from, int todir,
                    const char *to)
 {
@@ -299,7 +281,6 @@ static inline void sandbox_init(struct sandbox *s)
                             .data_sync = sb_data_sync,
                             .dir_sync = sb_dir_sync,
                             .write_back = sb_write_back,
-                            .name = sb_name,
                             .link = sb_link,
                             .rename = sb_rename,
                             .unlink = sb_unlink,
