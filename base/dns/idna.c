@@ -59,9 +59,12 @@ static int unicode_label(struct span label, char out[LABEL_MAX + 1], struct err 
         (void)err_set(err, "\"%s\" cannot be a label of a name: %s", in,
                       rc != IDN2_OK ? idn2_strerror(rc) : "too long");
         rc = -1;
+    } else if (a[0] == '\0') {
+        rc = err_set(err, "\"%s\" has only characters that names leave out", in);
     } else {
-        memcpy(out, a, strlen(a) + 1);
-        rc = 0;
+        /* What it was mapped to is judged again: a full-width "*" has become an ASCII one, a
+         * dot leader a dot. */
+        rc = ascii_label(span_str(a), out, err);
     }
     idn2_free(a);
     free(in);

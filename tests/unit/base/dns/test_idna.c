@@ -34,6 +34,11 @@ static const struct {
     {"a*b.example", NULL, "character"},
     {"xn--\xc3\xa4.example", NULL, "label"},
     {"\xff\xfe.example", NULL, "label"},
+    {"a\xef\xbc\x8a.example", NULL, "character"}, /* full-width asterisk: maps to "a*" */
+    {"a\xe2\x80\xa4"
+     "b.example",
+     NULL, "character"},                      /* one dot leader: maps to "a.b" */
+    {"\xc2\xad.example", NULL, "characters"}, /* soft hyphen: maps to nothing */
     {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example", NULL,
      "longer than 63"},
 };
