@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: ISC
 # Signpost: one Makefile, no configure step. `make help` lists the targets.
 #
-# Everything is built in build/<variant>/ (variants: debug, release, asan, tsan, clang).
+# Everything is built in build/<variant>/ (variants: debug, release, asan, tsan, clang, fuzz,
+# cover).
 # Sources are found by folder; each folder becomes an archive, each
 # tests/unit/**/test_*.c a program of its own. V=1 shows whole command lines.
 #
@@ -10,13 +11,13 @@
 
 VARIANT ?= release
 ifeq ($(origin CC),default)
-CC := $(if $(filter clang,$(VARIANT)),clang,gcc)
+CC := $(if $(filter clang fuzz cover,$(VARIANT)),clang,gcc)
 endif
 PKG_CONFIG ?= pkg-config
 B := build/$(VARIANT)
 
 # Goal -> purposes of tests/tools/need; a goal that is not listed needs `build`.
-none := clean help format layers style uninstall check-fresh
+none := clean help format layers style uninstall check-fresh fuzz-report
 need_unit := unit
 need_asan := unit
 need_lint := lint
@@ -26,6 +27,11 @@ need_system := unit system
 need_run := build
 need_demo := system
 need_crashload := system
+need_fuzz := fuzz
+need_fuzz-long := fuzz
+need_fuzz-merge := fuzz
+need_fuzz-coverage := fuzz
+need_fuzz-replay := unit
 NEED := $(sort $(foreach g,$(filter-out $(none),$(or $(MAKECMDGOALS),all)),$(or $(need_$(g)),build)))
 ifneq ($(NEED),)
 ifneq ($(shell tests/tools/need $(NEED) >&2 || echo missing),)
@@ -45,6 +51,12 @@ CFLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fn
 CFLAGS_tsan := -O1 -g -fsanitize=thread
 # string-conversion: assert(!"reason"). cast-qual: OpenSSL's macros; gcc tells them apart.
 CFLAGS_clang := -O1 -Wno-string-conversion -Wno-cast-qual
+# The edges of every function are counted for the fuzzer; see tests/fuzz/README.md.
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer -Wno-string-conversion -Wno-cast-qual
+CFLAGS_cover := -O1 -g -fprofile-instr-generate -fcoverage-mapping -Wno-string-conversion -Wno-cast-qual
+LDFLAGS_fuzz := -fsanitize=address,undefined
+LDFLAGS_cover := -fprofile-instr-generate
 LDFLAGS_asan := -fsanitize=address,undefined
 LDFLAGS_tsan := -fsanitize=thread
 CFLAGS_ALL := -std=c11 -D_GNU_SOURCE -I. $(WARN) -fstack-protector-strong -fPIE -MMD -MP \
@@ -62,6 +74,8 @@ PROGS := $(foreach p,dnsd maild checker,$(if $(wildcard $(p)/main.c),$(B)/bin/$(
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
 BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 
 all: $(PROGS) ## build the programs
 
@@ -101,6 +115,14 @@ $(B)/tools/%: $(B)/obj/tests/tools/%.o $(LIBS)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK)
+# One fuzz target twice: driven by the fuzzer, and run over files only.
+FUZZ_COMMON := $(B)/obj/tests/fuzz/fuzz.o
+$(B)/target/%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_COMMON) $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK) -fsanitize=fuzzer
+$(B)/replay/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(FUZZ_COMMON) $(LIBS)
+	@mkdir -p $(@D)
+	$(LINK)
 
 tools: $(TOOLS) $(BENCH)
 
@@ -122,6 +144,32 @@ addlatency: all tools ## a new domain is answered within 50 ms under 10,000 quer
 
 asan: ## the unit tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan unit
+
+# Fuzzing: T=name for some targets, JOBS at a time.
+FUZZ_RUN := $(if $(T),$(foreach t,$(FUZZ),$(if $(strip $(foreach w,$(T),$(findstring $(w),$(t)))),$(t))),$(FUZZ))
+FUZZ_SECONDS ?= 10
+MINUTES ?= 60
+SLICE ?= 60
+JOBS ?= 1
+fuzz-programs: $(FUZZ_RUN:%=$(B)/target/%)
+fuzz-replays: $(FUZZ_RUN:%=$(B)/replay/%)
+fuzz: ## each parser against the fuzzer for FUZZ_SECONDS (T=name, JOBS)
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
+	@tests/fuzz/tools/run --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(FUZZ_RUN)
+fuzz-long: ## the same, round and round for MINUTES in all
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
+	@tests/fuzz/tools/run --minutes $(MINUTES) --seconds $(SLICE) --jobs $(JOBS) $(FUZZ_RUN)
+fuzz-merge: ## put what is new and small of build/fuzz/corpus into tests/fuzz/corpus
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
+	@tests/fuzz/tools/merge $(FUZZ_RUN)
+fuzz-replay: ## the committed inputs of all targets under the address sanitizer
+	@$(MAKE) --no-print-directory VARIANT=asan fuzz-replays
+	@tests/fuzz/tools/replay build/asan/replay $(FUZZ_RUN)
+fuzz-coverage: ## lines and branches of each parser that the committed inputs reach
+	@$(MAKE) --no-print-directory VARIANT=cover fuzz-replays
+	@tests/fuzz/tools/coverage $(FUZZ_RUN)
+fuzz-report: ## time spent and findings of all fuzz runs in this tree
+	@tests/fuzz/tools/report
 
 # Lint. clang-tidy is slow, so every source has a stamp that its object renews.
 TIDY := $(patsubst %.c,build/tidy/%.ok,$(SRC) $(MAINS))
@@ -200,5 +248,5 @@ help: ## this list
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tools unit run demo system crashload addlatency asan layers style pure tidy cppcheck manlint shellcheck lint format \
+.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crashload addlatency asan layers style pure tidy cppcheck manlint shellcheck lint format \
 	format-check check check-fresh install uninstall clean help
