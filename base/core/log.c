@@ -7,6 +7,7 @@
 #include "base/core/log.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -159,6 +160,14 @@ static void put_head(struct line *line, const struct log *l,
     put_str(line, is_json ? "\"" : "");
 }
 
+static void tell_dropped(const struct log *l)
+{
+    unsigned n = atomic_exchange(l->dropped, 0);
+
+    if (n > 0)
+        log_event(l, LOG_LOG_DROPPED, LOGF_N("lines", n));
+}
+
 void log_write(const struct log *l, enum log_event_id id, const struct log_field *fields,
                size_t n)
 {
@@ -186,5 +195,10 @@ void log_write(const struct log *l, enum log_event_id id, const struct log_field
     memcpy(line.text + line.len, tail, strlen(tail)); /* TAIL_OCTETS were kept back */
     line.len += strlen(tail);
     written = write(l->fd, line.text, line.len);
-    (void)written; /* a sink that does not take the line loses it: see log.h */
+    if (l->dropped == NULL)
+        return;
+    if (written == -1)
+        atomic_fetch_add(l->dropped, 1);
+    else
+        tell_dropped(l);
 }

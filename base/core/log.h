@@ -41,6 +41,7 @@ struct log {
     enum log_format format;
     const char *role; /* "edge", "queue", ... as printed */
     const struct clock *clock;
+    _Atomic unsigned *dropped; /* NULL, or counts the lines that `fd` did not take */
 };
 
 /* One key=value of a line. Build them with the LOGF_ macros. */
@@ -58,7 +59,8 @@ struct log_field {
 
 void log_init(struct log *l, int fd, const char *role, const struct clock *clock);
 /* Write one line. Foreign text is escaped and cut at 512 octets a field, 4096 a line.
- * A full or broken sink loses the line, never blocks or ends the process. */
+ * A full or broken sink loses the line, never blocks or ends the process; the next line
+ * that goes is followed by one that tells how many were lost, if l->dropped counts them. */
 void log_write(const struct log *l, enum log_event_id id, const struct log_field *fields,
                size_t n);
 /* log_event(l, LOG_SMTP_ACCEPTED, LOGF_S("mid", text), LOGF_N("size", n)); */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -196,6 +197,36 @@ static void test_rfc3629_utf8(void **state)
     assert_false(utf8_is_text(SPAN_LIT("\xc2\x85")));
 }
 
+static void test_lost_lines_are_counted_and_told(void **state)
+{
+    static char room[65536];
+    _Atomic unsigned dropped = 0;
+    struct clock clock;
+    struct log log;
+    int fds[2];
+    ssize_t n;
+
+    (void)state;
+    assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+    clock_fake_init(&clock, WALL_S);
+    log_init(&log, fds[1], "edge", &clock);
+    log.dropped = &dropped;
+    while (dropped < 3)
+        log_event(&log, LOG_RELOAD, LOGF_S("what", "log"));
+    do
+        n = read(fds[0], room, sizeof room);
+    while (n > 0);
+    log_event(&log, LOG_RELOAD, LOGF_S("what", "log"));
+    n = read(fds[0], room, sizeof room - 1);
+    assert_true(n > 0);
+    room[n] = '\0';
+    assert_string_equal(room, "2026-11-22T19:22:00.000Z info edge reload what=log\n"
+                              "2026-11-22T19:22:00.000Z warn edge log.dropped lines=3\n");
+    assert_int_equal(dropped, 0);
+    assert_int_equal(close(fds[0]), 0);
+    assert_int_equal(close(fds[1]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +236,7 @@ int main(void)
         cmocka_unit_test(test_event_names_are_unique),
         cmocka_unit_test(test_dates),
         cmocka_unit_test(test_rfc3629_utf8),
+        cmocka_unit_test(test_lost_lines_are_counted_and_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
