@@ -39,7 +39,7 @@ $(error what `make $(MAKECMDGOALS)` needs is missing)
 endif
 endif
 
-PKGS := libevent_core libevent_extra libevent_pthreads libevent_openssl openssl sqlite3 libunbound libidn2 jansson
+PKGS := libevent_core libevent_extra libevent_pthreads libevent_openssl openssl sqlite3 libunbound libidn2 jansson libseccomp
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null | sed 's/-I/-isystem /g')
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 

@@ -117,6 +117,7 @@ static int start_workers(struct serve *s)
     int rc = 0;
 
     (void)sigfillset(&all);
+    (void)sigdelset(&all, SIGSYS); /* the sandbox names what it refuses */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     while (s->n_started < s->n_workers && rc == 0) {
         struct worker *w = s->workers[s->n_started];

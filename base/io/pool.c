@@ -139,8 +139,10 @@ struct pool *pool_new(struct loop *l, const char *name, unsigned threads,
     p->wake_io = loop_io_new(l, p->wake_fd, name, on_finished, p);
     loop_io_watch(p->wake_io, LOOP_READ);
 
-    /* Signals are the loop's; the threads are born with all of them blocked. */
-    need(sigfillset(&all) == 0 && pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+    /* Signals are the loop's; the threads are born with all of them blocked but that of
+     * the sandbox (a refused call would not be named). */
+    need(sigfillset(&all) == 0 && sigdelset(&all, SIGSYS) == 0 &&
+         pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
     for (unsigned i = 0; i < threads; i++) {
         char title[THREAD_NAME_MAX];
 

@@ -312,6 +312,7 @@ resolver_ask(struct resolver *r, const char *name, uint16_t type, int64_t timeou
     /* The first question starts libunbound's thread; signals are not for it. */
     if (!r->is_started) {
         (void)sigfillset(&all);
+        (void)sigdelset(&all, SIGSYS); /* the sandbox names what it refuses */
         (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     }
     rc = ub_resolve_async(r->ub, name, type, RRCLASS_IN, q, on_answer, &q->async_id);
