@@ -112,6 +112,14 @@ const struct conf_key conf_schema[] = {
     {.key = "dns_threads", .type = CONF_INT, .unit = "", .min = 0, .max = 256,
      .fallback = "0", .example = "0", .help = "answering threads; 0: one for each core"},
 
+    /* Confinement. */
+    {.key = "privsep", .type = CONF_CHOICE, .choices = "auto full seccomp off",
+     .fallback = "auto", .example = "full",
+     .help = "how far the parts of the daemons are shut in: full (a user of its own for each "
+             "part, no files but its own, no system calls but those it needs; root only), "
+             "seccomp (one user; limits and system calls), off (for debuggers, valgrind), "
+             "auto (full for root, else seccomp)"},
+
     /* Log, tests. */
     {.key = "log_file", .type = CONF_PATH, .fallback = "", .is_reloadable = true,
      .example = "/var/log/signpost.log",

@@ -66,6 +66,13 @@ int sandbox_level_pick(const char *word, enum sandbox_level *level, struct err *
     return 0;
 }
 
+int sandbox_host_of(const struct conf *c, struct sandbox_host *h, struct err *err)
+{
+    h->data_dir = conf_text(c, "data_dir");
+    h->run_dir = conf_text(c, "run_dir");
+    return sandbox_level_pick(conf_text(c, "privsep"), &h->level, err);
+}
+
 /* ---- 1. while there are files ---- */
 
 static void first_uses(void)

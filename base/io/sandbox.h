@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "base/conf/conf.h"
 #include "base/core/attr.h"
 #include "base/core/err.h"
 
@@ -81,6 +82,10 @@ MUST_USE int sandbox_level_pick(const char *word, enum sandbox_level *level,
                                 struct err *err);
 /* "off", "seccomp", "full". */
 const char *sandbox_level_name(enum sandbox_level level);
+
+/* All three from the configuration; the texts are the configuration's. */
+MUST_USE int sandbox_host_of(const struct conf *c, struct sandbox_host *h,
+                             struct err *err);
 
 /* Enter. Does, in this order: what libraries read from files at their first use; resource
  * limits, no core dumps; user looked up; root; groups and user, with proof that there is no
