@@ -37,6 +37,8 @@ struct slot {
 
 struct conf {
     struct slot *slots; /* conf_schema_count of them */
+    uint8_t *source;    /* the text it was made from */
+    size_t source_n;
 };
 
 static NO_RETURN void bug(const char *what)
@@ -45,16 +47,22 @@ static NO_RETURN void bug(const char *what)
     abort();
 }
 
+static void slot_free(struct slot *s)
+{
+    for (size_t v = 0; v < s->n; v++)
+        free(s->values[v].text);
+    free(s->values);
+    *s = (struct slot){NULL, 0};
+}
+
 void conf_free(struct conf **c)
 {
     if (*c == NULL)
         return;
-    for (size_t i = 0; i < conf_schema_count; i++) {
-        for (size_t v = 0; v < (*c)->slots[i].n; v++)
-            free((*c)->slots[i].values[v].text);
-        free((*c)->slots[i].values);
-    }
+    for (size_t i = 0; i < conf_schema_count; i++)
+        slot_free(&(*c)->slots[i]);
     free((*c)->slots);
+    free((*c)->source);
     free(*c);
     *c = NULL;
 }
@@ -196,6 +204,8 @@ struct conf *conf_parse(const char *name, struct span text, struct err *err)
                 TEXT_MAX);
         goto bad;
     }
+    c->source = text.n > 0 ? mem_dup(text.p, text.n) : NULL;
+    c->source_n = text.n;
     while (text.n > 0) {
         struct span one;
 
@@ -298,6 +308,29 @@ static char *below(const char *dir, const char *rest)
     copy = mem_strdup(buf_cstr(&path));
     buf_free(&path);
     return copy;
+}
+
+struct span conf_source(const struct conf *c)
+{
+    return span_of(c->source, c->source_n);
+}
+
+void conf_move_data_dir(struct conf *c, const char *dir)
+{
+    struct slot *s = &c->slots[row_of("data_dir")];
+    unsigned line = s->values[0].line;
+
+    slot_free(s);
+    add_value(s, dir, 0, line);
+    for (size_t row = 0; row < conf_schema_count; row++) {
+        const char *fallback = conf_schema[row].fallback;
+
+        if (fallback == NULL || strncmp(fallback, "%D/", 3) != 0 ||
+            c->slots[row].values[0].line > 0)
+            continue;
+        slot_free(&c->slots[row]);
+        add_default(c, row);
+    }
 }
 
 char *conf_path(const struct conf *c, const char *rest)

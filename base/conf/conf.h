@@ -28,6 +28,11 @@ struct conf;
 struct conf *conf_parse(const char *name, struct span text, struct err *err);
 struct conf *conf_load(const char *path, struct err *err);
 void conf_free(struct conf **c);
+/* The text it was made from, borrowed: what a process hands to those it starts. */
+struct span conf_source(const struct conf *c);
+/* From now on data_dir, and every path that stands below it by default, begin at `dir`:
+ * for a process whose root is the data directory ("/"). Texts asked for before are gone. */
+void conf_move_data_dir(struct conf *c, const char *dir);
 
 /* Values by key; asking for a key or type that the schema does not have is a bug (assert).
  * Unset keys give the schema's default. */

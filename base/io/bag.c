@@ -25,7 +25,7 @@
 
 struct bag_item {
     char name[BAG_NAME_MAX];
-    char *text; /* NULL: empty */
+    char *text; /* n octets and a NUL */
     size_t n;
     int fd;
 };
@@ -57,7 +57,9 @@ void bag_add(struct bag *b, const char *name, struct span text, int fd)
     }
     it = &b->items[b->n++];
     memcpy(it->name, name, strlen(name) + 1);
-    it->text = text.n > 0 ? mem_dup(text.p, text.n) : NULL;
+    it->text = mem_new(text.n + 1, 1);
+    if (text.n > 0)
+        memcpy(it->text, text.p, text.n);
     it->n = text.n;
     it->fd = fd;
 }
@@ -166,8 +168,7 @@ int bag_send(const struct bag *b, int sock, struct err *err)
         size_t n = strlen(it->name) + 1;
 
         memcpy(room, it->name, n);
-        if (it->n > 0)
-            memcpy(room + n, it->text, it->n);
+        memcpy(room + n, it->text, it->n);
         if (fdpass_send(sock, span_of(room, n + it->n), it->fd) == -1)
             return err_sys(err, "hand over %s", it->name);
     }

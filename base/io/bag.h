@@ -38,7 +38,8 @@ size_t bag_count(const struct bag *b, const char *name);
 int bag_fd(const struct bag *b, const char *name, size_t i);
 /* The same, but the caller owns the descriptor from now on. */
 int bag_take(struct bag *b, const char *name, size_t i);
-/* The i-th item's text, borrowed; empty when there is none. */
+/* The i-th item's text, borrowed; empty when there is none. A NUL that is not counted stands
+ * behind it. */
 struct span bag_text(const struct bag *b, const char *name, size_t i);
 
 /* Sealed memory with these octets, to be put into a bag or a message: nobody can change it

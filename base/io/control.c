@@ -42,7 +42,7 @@ struct control_req {
 
 struct control {
     struct loop *loop;
-    char *path;
+    char *path; /* NULL: adopted */
     struct listener *listener;
     struct list clients;
     size_t n_clients;
@@ -134,27 +134,41 @@ static void on_accept(void *ctx, int fd, const struct ipaddr *peer, uint16_t por
         conn_deadline(cl->conn, IDLE_MS);
 }
 
-struct control *control_new(struct loop *l, const char *path, control_fn cb, void *ctx,
-                            struct err *err)
+int control_listen(const char *path, struct err *err)
 {
     /* 0660: the group of the folder may ask in principle; is_allowed() decides. */
     int fd = unixsock_bind(path, SOCK_STREAM, 0660, err);
-    struct control *c;
 
-    if (fd == -1)
-        return NULL;
-    if (listen(fd, BACKLOG) == -1) {
+    if (fd != -1 && listen(fd, BACKLOG) == -1) {
         (void)err_sys(err, "listen at %s", path);
         (void)close(fd);
-        return NULL;
+        fd = -1;
     }
-    c = mem_new(1, sizeof(*c));
+    return fd;
+}
+
+struct control *control_adopt(struct loop *l, int fd, control_fn cb, void *ctx)
+{
+    struct control *c = mem_new(1, sizeof(*c));
+
     c->loop = l;
-    c->path = mem_strdup(path);
     c->cb = cb;
     c->ctx = ctx;
     list_init(&c->clients);
     c->listener = listener_new(l, fd, "control", on_accept, c);
+    return c;
+}
+
+struct control *control_new(struct loop *l, const char *path, control_fn cb, void *ctx,
+                            struct err *err)
+{
+    int fd = control_listen(path, err);
+    struct control *c;
+
+    if (fd == -1)
+        return NULL;
+    c = control_adopt(l, fd, cb, ctx);
+    c->path = mem_strdup(path);
     return c;
 }
 
@@ -168,7 +182,8 @@ void control_free(struct control **cp)
     listener_free(&c->listener);
     while (!list_is_empty(&c->clients))
         client_free(LIST_ENTRY(c->clients.next, struct client, link));
-    (void)unlink(c->path);
+    if (c->path != NULL)
+        (void)unlink(c->path);
     free(c->path);
     free(c);
 }

@@ -30,7 +30,11 @@ typedef void (*control_fn)(void *ctx, struct control_req *req, struct span line)
  * running"). Only root and our own user are answered. */
 struct control *control_new(struct loop *l, const char *path, control_fn cb, void *ctx,
                             struct err *err);
-/* Disconnects everyone and removes the socket. Requests still open are still the handler's
+/* The same in two steps, for a process that may not open sockets: whoever may opens it, hands
+ * over the descriptor (-1 with *err) and removes the socket file in the end. */
+MUST_USE int control_listen(const char *path, struct err *err);
+struct control *control_adopt(struct loop *l, int fd, control_fn cb, void *ctx);
+/* Disconnects everyone and, unless it was adopted, removes the socket. Requests still open are still the handler's
  * to end. */
 void control_free(struct control **c);
 

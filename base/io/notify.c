@@ -16,7 +16,7 @@
 struct notify {
     int fd;
     struct loop_io *io;
-    char *path;
+    char *path; /* NULL: adopted */
     void (*cb)(void *ctx);
     void *ctx;
 };
@@ -35,31 +35,45 @@ static void on_ready(void *ctx, unsigned what)
         n->cb(n->ctx);
 }
 
-struct notify *notify_listen(struct loop *l, const char *dir, const char *name,
-                             void (*cb)(void *ctx), void *ctx, struct err *err)
+static int open_at(const char *dir, const char *name, char path[256], struct err *err)
 {
-    struct notify *n;
-    char path[256];
-    int fd;
+    if (mkdir(dir, 0770) == -1 && errno != EEXIST)
+        return err_sys(err, "create %s", dir);
+    if (snprintf(path, 256, "%s/%s", dir, name) >= 256)
+        return err_set(err, "%s: path too long for a socket", dir);
+    return unixsock_bind(path, SOCK_DGRAM, 0660, err);
+}
 
-    if (mkdir(dir, 0770) == -1 && errno != EEXIST) {
-        (void)err_sys(err, "create %s", dir);
-        return NULL;
-    }
-    if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, name) >= sizeof(path)) {
-        (void)err_set(err, "%s: path too long for a socket", dir);
-        return NULL;
-    }
-    fd = unixsock_bind(path, SOCK_DGRAM, 0660, err);
-    if (fd == -1)
-        return NULL;
-    n = mem_new(1, sizeof(*n));
+int notify_open(const char *dir, const char *name, struct err *err)
+{
+    char path[256];
+
+    return open_at(dir, name, path, err);
+}
+
+struct notify *notify_adopt(struct loop *l, int fd, void (*cb)(void *ctx), void *ctx)
+{
+    struct notify *n = mem_new(1, sizeof(*n));
+
     n->fd = fd;
-    n->path = mem_strdup(path);
     n->cb = cb;
     n->ctx = ctx;
     n->io = loop_io_new(l, fd, "notify", on_ready, n);
     loop_io_watch(n->io, LOOP_READ);
+    return n;
+}
+
+struct notify *notify_listen(struct loop *l, const char *dir, const char *name,
+                             void (*cb)(void *ctx), void *ctx, struct err *err)
+{
+    char path[256];
+    int fd = open_at(dir, name, path, err);
+    struct notify *n;
+
+    if (fd == -1)
+        return NULL;
+    n = notify_adopt(l, fd, cb, ctx);
+    n->path = mem_strdup(path);
     return n;
 }
 
@@ -72,7 +86,8 @@ void notify_free(struct notify **np)
     *np = NULL;
     loop_io_free(&n->io);
     (void)close(n->fd);
-    (void)unlink(n->path);
+    if (n->path != NULL)
+        (void)unlink(n->path);
     free(n->path);
     free(n);
 }
