@@ -14,7 +14,8 @@ ifeq ($(origin CC),default)
 CC := $(if $(filter clang fuzz cover,$(VARIANT)),clang,gcc)
 endif
 PKG_CONFIG ?= pkg-config
-B := build/$(VARIANT)
+AREAS := $(if $(filter command environment,$(firstword $(origin B))),$(B)) # make bench B=dns
+override B := build/$(VARIANT)
 
 # Goal -> purposes of tests/tools/need; a goal that is not listed needs `build`.
 none := clean help format layers style uninstall check-fresh fuzz-report
@@ -32,6 +33,7 @@ need_fuzz-long := fuzz
 need_fuzz-merge := fuzz
 need_fuzz-coverage := fuzz
 need_fuzz-replay := unit
+need_bench := bench
 NEED := $(sort $(foreach g,$(filter-out $(none),$(or $(MAKECMDGOALS),all)),$(or $(need_$(g)),build)))
 ifneq ($(NEED),)
 ifneq ($(shell tests/tools/need $(NEED) >&2 || echo missing),)
@@ -73,6 +75,7 @@ PROGS := $(foreach p,dnsd maild checker,$(if $(wildcard $(p)/main.c),$(B)/bin/$(
 	$(if $(wildcard zones/cli/main.c),$(B)/bin/signpost)
 TESTS := $(patsubst tests/unit/%.c,$(B)/unit/%,$(shell find tests/unit -name 'test_*.c' 2>/dev/null | sort))
 TOOLS := $(patsubst tests/tools/%.c,$(B)/tools/%,$(wildcard tests/tools/*.c))
+LOAD := $(patsubst %.c,$(B)/obj/%.o,$(wildcard tests/bench/load/*.c))
 BENCH := $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
 
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
@@ -112,7 +115,7 @@ $(B)/tools/%: $(B)/obj/tests/tools/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK)
 
-$(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIBS)
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(LOAD) $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK)
 # One fuzz target twice: driven by the fuzzer, and run over files only.
@@ -141,6 +144,9 @@ crashload: all tools ## 5,000 messages, ten times kill -9: nothing promised is l
 	@tests/system/crashload $(ARGS)
 addlatency: all tools ## a new domain is answered within 50 ms under 10,000 queries/s
 	@tests/system/addlatency $(ARGS)
+
+bench: all tools ## ours beside the peers in one run (root; B=dns, ROUNDS=, SECONDS=)
+	@tests/bench/run $(addprefix --area ,$(AREAS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 asan: ## the unit tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan unit

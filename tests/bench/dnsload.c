@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: ISC */
-/* tests/bench/dnsload.c - UDP queries in batches, and a judgement of every answer.
+/* tests/bench/dnsload.c - queries in batches, and a judgement of every answer.
  *
  *     dnsload -p PORT -q QUERYFILE [-a 127.0.0.1] [-t SECONDS] [-r RATE] [-w WINDOW]
- *             [-s SOCKETS]
+ *             [-s SOCKETS] [-T] [-B] [-E]
  *
  * QUERYFILE: "name type [rcode]" a line; rcode is NOERROR unless said, and then at least one
- * answer record is expected. RATE 0 is as fast as WINDOW outstanding queries allow. Cheaper
- * per query than the server, so that the server is what is measured.
+ * answer record is expected; NODATA is NOERROR with none. RATE 0 is as fast as WINDOW
+ * outstanding queries allow. Cheaper per query than the server, so that the server is what is
+ * measured. -T: over TCP, SOCKETS connections that are kept. -B: with -r, wait busily, for a
+ * processor of its own. -E: the other side is udpecho, any octets will do.
  *
  * Every answer must be for a question that is outstanding on that socket, repeat it octet by
  * octet, be authoritative (unless REFUSED), have the rcode wanted, and parse to its last
- * octet; else it is `wrong`. `changed`: right, but not the octets the same question got
- * before. `lost` queries got no answer; `own_drops` is what this program's own sockets threw
- * away (SO_RXQ_OVFL); `unexplained` = lost - own_drops is what somebody else lost.
+ * octet; else it is `wrong`. Octets that were right for a question before are right again;
+ * `changed`: right, but not those octets. `lost` queries got no answer; `own_drops` is what
+ * this program's own sockets threw away (SO_RXQ_OVFL); `unexplained` = lost - own_drops is
+ * what somebody else lost. `load` is this program's share of a processor.
  *
  * One JSON line; exit 0 when nothing was wrong or unexplained, 1 else, 2 for usage. */
 #include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,28 +29,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/core/buf.h"
 #include "base/core/clock.h"
 #include "base/core/hash.h"
 #include "base/core/mem.h"
 #include "base/dns/message.h"
+#include "tests/bench/load/busy.h"
+#include "tests/bench/load/hist.h"
+#include "tests/bench/load/questions.h"
 
 enum {
     BATCH = 32,
     SOCKETS_MAX = 64,
     REPLY = 2048,
-    BUCKETS = 2048,
-    PER_OCTAVE = 44, /* buckets 1.6 % wide */
+    STREAM = 1 << 18, /* of answers over TCP; holds a whole one of any size */
     IDS = 65536,
     GIVE_UP_US = 2000000, /* an answer that takes longer is lost, as for a resolver */
-};
-
-struct question {
-    uint32_t at; /* of the packet */
-    uint16_t len;
-    uint8_t rcode;
-    bool is_known; /* `sum` is of an answer */
-    uint32_t sum;
 };
 
 struct flight {
@@ -60,21 +58,23 @@ struct sock {
     int64_t last_us;
     uint32_t drops;
     struct flight flights[IDS];
+    uint8_t *stream; /* TCP: what was read and not yet taken */
+    size_t n_stream;
 };
 
 struct load {
     const char *address, *file;
     long port, seconds, rate, window, n_socks;
-    struct buf packets;
-    struct question *questions;
-    size_t n, cap, next;
+    bool is_tcp, is_busy, is_echo, is_broken;
+    struct questions q;
+    size_t next;
     struct sock *socks[SOCKETS_MAX];
     uint64_t sent, got, lost, wrong, changed, truncated, octets;
     uint64_t rcodes[16];
-    uint64_t buckets[BUCKETS];
+    struct hist hist;
     struct mmsghdr in[BATCH], out[BATCH];
     struct iovec in_iov[BATCH], out_iov[BATCH];
-    uint8_t replies[BATCH][REPLY], queries[BATCH][512];
+    uint8_t replies[BATCH][REPLY], queries[BATCH][2 + QUESTION_OCTETS_MAX];
     _Alignas(struct cmsghdr) uint8_t control[BATCH][64];
     struct question *batch[BATCH];
 };
@@ -82,57 +82,6 @@ struct load {
 static int64_t now_us(void)
 {
     return clock_mono_us(clock_system());
-}
-
-/* --- questions --- */
-
-static bool add_question(struct load *l, const char *name, const char *type,
-                         const char *rcode)
-{
-    struct message_query q = {.class = RRCLASS_IN, .edns_payload = 1232};
-    struct question *made;
-    struct dname qname;
-
-    if (dname_parse(span_str(name), NULL, &qname) != DNAME_OK ||
-        !rrtype_parse(span_str(type), &q.type))
-        return false;
-    if (l->n == l->cap) {
-        l->cap = l->cap == 0 ? 1024 : l->cap * 2;
-        l->questions = mem_resize(l->questions, l->cap, sizeof(l->questions[0]));
-    }
-    made = &l->questions[l->n];
-    *made = (struct question){.at = (uint32_t)l->packets.len};
-    while (
-        *rcode != '\0' && made->rcode < 15 &&
-        (rcode_name(made->rcode) == NULL || strcmp(rcode_name(made->rcode), rcode) != 0))
-        made->rcode++;
-    if (message_put_query(&l->packets, dname_span(&qname), &q) != 0)
-        return false;
-    made->len = (uint16_t)(l->packets.len - made->at);
-    l->n++;
-    return true;
-}
-
-static bool read_questions(struct load *l)
-{
-    FILE *f = fopen(l->file, "r");
-    char line[1024];
-    bool is_good = f != NULL;
-
-    while (is_good && fgets(line, sizeof(line), f) != NULL) {
-        char name[600] = "";
-        char type[32] = "";
-        char rcode[32] = "";
-
-        if (sscanf(line, "%599s %31s %31s", name, type, rcode) < 2)
-            continue;
-        is_good = add_question(l, name, type, rcode);
-        if (!is_good)
-            (void)fprintf(stderr, "dnsload: not a question: %s", line);
-    }
-    if (f != NULL)
-        (void)fclose(f);
-    return is_good && l->n > 0;
 }
 
 /* --- sockets --- */
@@ -149,9 +98,14 @@ static bool open_sockets(struct load *l)
         struct sock *s = mem_new(1, sizeof(*s));
 
         l->socks[i] = s;
-        s->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        s->fd = socket(AF_INET, (l->is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
         if (s->fd == -1 || connect(s->fd, (const struct sockaddr *)&to, sizeof(to)) == -1)
             return false;
+        if (l->is_tcp) {
+            s->stream = mem_new(STREAM, 1);
+            (void)setsockopt(s->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+            continue;
+        }
         (void)setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
         (void)setsockopt(s->fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof(one));
     }
@@ -162,7 +116,7 @@ static void set_up_messages(struct load *l)
 {
     for (int i = 0; i < BATCH; i++) {
         l->in_iov[i] = (struct iovec){l->replies[i], REPLY};
-        l->out_iov[i] = (struct iovec){l->queries[i], 0};
+        l->out_iov[i] = (struct iovec){l->queries[i] + 2, 0};
         l->in[i].msg_hdr.msg_iov = &l->in_iov[i];
         l->in[i].msg_hdr.msg_iovlen = 1;
         l->out[i].msg_hdr.msg_iov = &l->out_iov[i];
@@ -172,29 +126,6 @@ static void set_up_messages(struct load *l)
 
 /* --- judging --- */
 
-static bool is_right(const struct load *l, const struct question *q, struct span reply)
-{
-    struct message m;
-    struct message_rr rr;
-    enum message_result r;
-    size_t question_end = (size_t)q->len - 11; /* our OPT */
-
-    if (!message_open(&m, reply) || reply.n < question_end ||
-        memcmp(reply.p + MESSAGE_HEADER, l->packets.data + q->at + MESSAGE_HEADER,
-               question_end - MESSAGE_HEADER) != 0)
-        return false;
-    if ((m.flags & MESSAGE_QR) == 0 || message_rcode(&m) != q->rcode)
-        return false;
-    if (q->rcode != RCODE_REFUSED && (m.flags & MESSAGE_AA) == 0)
-        return false;
-    if (q->rcode == RCODE_NOERROR && m.counts[MESSAGE_ANSWER] == 0 &&
-        (m.flags & MESSAGE_TC) == 0)
-        return false;
-    while ((r = message_next(&m, &rr)) == MESSAGE_OK)
-        continue;
-    return r == MESSAGE_END;
-}
-
 static void judge(struct load *l, struct question *q, struct span reply)
 {
     uint32_t sum = crc32c(0, span_drop(reply, 2));
@@ -202,64 +133,61 @@ static void judge(struct load *l, struct question *q, struct span reply)
     l->rcodes[reply.p[3] & 15]++;
     l->truncated += (reply.p[2] & 2) != 0;
     l->octets += reply.n;
-    if (!is_right(l, q, reply)) {
+    if (l->is_echo || (q->is_known && q->sum == sum))
+        return;
+    if (!question_is_right(&l->q, q, reply)) {
         l->wrong++;
         return;
     }
-    l->changed += q->is_known && q->sum != sum;
+    l->changed += q->is_known;
     q->is_known = true;
     q->sum = sum;
 }
 
-static size_t bucket_of(int64_t us)
+/* --- the load --- */
+
+/* The batch with its lengths, in one write; how many went, which is all or none. */
+static int send_stream(struct load *l, struct sock *s, unsigned n)
 {
-    double v = us < 1 ? 1 : (double)us;
-    size_t octave = 0;
-    size_t b;
+    struct iovec iov[BATCH];
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = n};
+    ssize_t want = 0;
 
-    while (v >= 2) {
-        v /= 2;
-        octave++;
+    for (unsigned i = 0; i < n; i++) {
+        size_t len = l->out_iov[i].iov_len;
+
+        l->queries[i][0] = (uint8_t)(len >> 8);
+        l->queries[i][1] = (uint8_t)(len & 0xff);
+        iov[i] = (struct iovec){l->queries[i], len + 2};
+        want += (ssize_t)len + 2;
     }
-    b = octave * PER_OCTAVE + (size_t)((v - 1) * PER_OCTAVE);
-    return b < BUCKETS ? b : BUCKETS - 1;
-}
-
-static double percentile(const struct load *l, double p)
-{
-    uint64_t sum = 0;
-
-    for (size_t b = 0; b < BUCKETS; b++) {
-        sum += l->buckets[b];
-        if (l->got > 0 && (double)sum >= p * (double)l->got)
-            return (double)(1ull << (b / PER_OCTAVE)) *
-                   (1 + (double)(b % PER_OCTAVE) / PER_OCTAVE);
-    }
+    if (sendmsg(s->fd, &m, MSG_NOSIGNAL) ==
+        want) /* blocks while the server does not read */
+        return (int)n;
+    l->is_broken = true;
     return 0;
 }
-
-/* --- the load --- */
 
 static void send_some(struct load *l, struct sock *s, int64_t now, unsigned n)
 {
     int sent;
 
     for (unsigned i = 0; i < n; i++) {
-        struct question *q = &l->questions[(l->next + i) % l->n];
+        struct question *q = &l->q.at[(l->next + i) % l->q.n];
         uint16_t id = (uint16_t)(s->id + i);
 
-        memcpy(l->queries[i], l->packets.data + q->at, q->len);
-        l->queries[i][0] = (uint8_t)(id >> 8);
-        l->queries[i][1] = (uint8_t)(id & 0xff);
+        memcpy(l->queries[i] + 2, questions_packet(&l->q, q), q->len);
+        l->queries[i][2] = (uint8_t)(id >> 8);
+        l->queries[i][3] = (uint8_t)(id & 0xff);
         l->out_iov[i].iov_len = q->len;
     }
-    sent = sendmmsg(s->fd, l->out, n, 0);
+    sent = l->is_tcp ? send_stream(l, s, n) : sendmmsg(s->fd, l->out, n, MSG_DONTWAIT);
     for (int i = 0; i < sent; i++) {
         struct flight *f = &s->flights[s->id++];
 
         f->sent_us = now;
         f->question = (uint32_t)l->next;
-        l->next = (l->next + 1) % l->n;
+        l->next = (l->next + 1) % l->q.n;
         if (s->outstanding++ == 0)
             s->last_us = now;
         l->sent++;
@@ -286,12 +214,38 @@ static void take_reply(struct load *l, struct sock *s, struct span reply, int64_
         l->wrong += f->question == UINT32_MAX ? 0 : 1;
         return;
     }
-    l->buckets[bucket_of(now - f->sent_us)]++;
+    hist_note(&l->hist, now - f->sent_us);
     l->got++;
     f->sent_us = 0;
     if (s->outstanding > 0)
         s->outstanding--;
-    judge(l, &l->questions[f->question], reply);
+    judge(l, &l->q.at[f->question], reply);
+}
+
+static bool receive_stream(struct load *l, struct sock *s)
+{
+    ssize_t r = recv(s->fd, s->stream + s->n_stream, STREAM - s->n_stream, MSG_DONTWAIT);
+    size_t at = 0;
+
+    if (r == -1 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (r <= 0) { /* closed: this load keeps its connections */
+        l->is_broken = true;
+        return false;
+    }
+    s->n_stream += (size_t)r;
+    s->last_us = now_us();
+    while (s->n_stream - at >= 2) {
+        size_t len = (size_t)s->stream[at] << 8 | s->stream[at + 1];
+
+        if (s->n_stream - at - 2 < len)
+            break;
+        take_reply(l, s, span_of(s->stream + at + 2, len), s->last_us);
+        at += 2 + len;
+    }
+    s->n_stream -= at;
+    memmove(s->stream, s->stream + at, s->n_stream);
+    return true;
 }
 
 static bool receive_some(struct load *l, struct sock *s)
@@ -299,6 +253,8 @@ static bool receive_some(struct load *l, struct sock *s)
     int n;
     int64_t now;
 
+    if (l->is_tcp)
+        return receive_stream(l, s);
     for (int i = 0; i < BATCH; i++) {
         l->in[i].msg_hdr.msg_control = l->control[i];
         l->in[i].msg_hdr.msg_controllen = sizeof(l->control[i]);
@@ -343,7 +299,7 @@ static double run(struct load *l)
     int64_t now = start;
     uint64_t outstanding = 1;
 
-    while (now < end || (outstanding > 0 && now < end + GIVE_UP_US)) {
+    while (!l->is_broken && (now < end || (outstanding > 0 && now < end + GIVE_UP_US))) {
         bool was_idle = true;
 
         outstanding = 0;
@@ -358,7 +314,7 @@ static double run(struct load *l)
                 give_up(l, s);
             outstanding += s->outstanding;
         }
-        if (was_idle && l->rate > 0)
+        if (was_idle && l->rate > 0 && !l->is_busy)
             (void)usleep(100); /* leave the processor to the server */
         now = now_us();
     }
@@ -380,23 +336,25 @@ static int report(const struct load *l, double seconds)
         "\"own_drops\":%llu,\"unexplained\":%llu,\"wrong\":%llu,\"changed\":%llu,"
         "\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"octets\":%.0f,"
         "\"noerror\":%llu,\"nxdomain\":%llu,\"servfail\":%llu,\"refused\":%llu,"
-        "\"truncated\":%llu}\n",
+        "\"truncated\":%llu,\"broken\":%s,\"load\":%.2f}\n",
         (double)l->got / seconds, (unsigned long long)l->sent, (unsigned long long)l->got,
         (unsigned long long)l->lost, (unsigned long long)drops,
         (unsigned long long)unexplained, (unsigned long long)l->wrong,
-        (unsigned long long)l->changed, percentile(l, .5), percentile(l, .99),
-        percentile(l, .999), l->got > 0 ? (double)l->octets / (double)l->got : 0,
+        (unsigned long long)l->changed, hist_percentile_us(&l->hist, .5),
+        hist_percentile_us(&l->hist, .99), hist_percentile_us(&l->hist, .999),
+        l->got > 0 ? (double)l->octets / (double)l->got : 0,
         (unsigned long long)l->rcodes[0], (unsigned long long)l->rcodes[3],
         (unsigned long long)l->rcodes[2], (unsigned long long)l->rcodes[5],
-        (unsigned long long)l->truncated);
-    return l->wrong > 0 || unexplained > 0 || l->got == 0;
+        (unsigned long long)l->truncated, l->is_broken ? "true" : "false",
+        busy_seconds() / seconds);
+    return l->is_broken || l->wrong > 0 || unexplained > 0 || l->got == 0;
 }
 
 static bool read_options(int argc, char **argv, struct load *l)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "a:p:q:t:r:w:s:")) != -1)
+    while ((c = getopt(argc, argv, "a:p:q:t:r:w:s:TBE")) != -1)
         switch (c) {
         case 'a':
             l->address = optarg;
@@ -419,6 +377,15 @@ static bool read_options(int argc, char **argv, struct load *l)
         case 's':
             l->n_socks = strtol(optarg, NULL, 10);
             break;
+        case 'T':
+            l->is_tcp = true;
+            break;
+        case 'B':
+            l->is_busy = true;
+            break;
+        case 'E':
+            l->is_echo = true;
+            break;
         default:
             return false;
         }
@@ -434,14 +401,13 @@ int main(int argc, char **argv)
     l->seconds = 5;
     l->window = 256;
     l->n_socks = 16;
-    buf_init(&l->packets, (size_t)1 << 30);
     if (!read_options(argc, argv, l)) {
         (void)fputs("usage: dnsload -p PORT -q QUERYFILE [-a ADDRESS] [-t SECONDS] "
-                    "[-r RATE] [-w WINDOW] [-s SOCKETS]\n",
+                    "[-r RATE] [-w WINDOW] [-s SOCKETS] [-T] [-B] [-E]\n",
                     stderr);
         return 2;
     }
-    if (!read_questions(l) || !open_sockets(l)) {
+    if (!questions_read(&l->q, l->file) || !open_sockets(l)) {
         (void)fprintf(stderr, "dnsload: cannot read %s or reach %s\n", l->file,
                       l->address);
         return 2;

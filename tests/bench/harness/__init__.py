@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: ISC
+"""What `make bench` is made of: servers side by side, samples, and their report."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: ISC
+"""One module an area; run(settings.Run) gives its Figures."""
