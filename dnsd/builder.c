@@ -461,7 +461,8 @@ static int listen_for_changes(struct builder *b, struct err *err)
 struct builder *builder_start(const struct dnsd_env *env, void (*on_ready)(void *ctx),
                               void *ctx, struct err *err)
 {
-    static const struct ipc_handlers handlers = {on_message, on_closed};
+    static const struct ipc_handlers handlers = {.message = on_message,
+                                                 .closed = on_closed};
     struct builder *b = mem_new(1, sizeof(*b));
 
     b->env = env;

@@ -315,7 +315,8 @@ static unsigned count_threads(const struct conf *c)
 
 struct serve *serve_start(const struct dnsd_env *env, struct err *err)
 {
-    static const struct ipc_handlers handlers = {on_message, on_closed};
+    static const struct ipc_handlers handlers = {.message = on_message,
+                                                 .closed = on_closed};
     struct serve *s = mem_new(1, sizeof(*s));
 
     s->env = env;

@@ -208,9 +208,9 @@ static void on_stopped(void *ctx, const struct ipc_in *in)
 
 static void call_edge(struct parent *p, uint16_t type, struct wr *w, ipc_answer_fn cb)
 {
-    struct ipc *edge = p->env[ROLE_PARENT].peer[ROLE_EDGE];
+    struct ipc *edge = role_peer(&p->env[ROLE_PARENT], ROLE_EDGE, 0);
 
-    if (edge == NULL || w->is_bad)
+    if (w->is_bad)
         cb(p, NULL);
     else
         (void)ipc_call(edge, type, buf_all(w->out), -1, ANSWER_MS, cb, p);
@@ -313,13 +313,7 @@ static void loop_end(struct parent *p)
 
 static void channels_end(struct parent *p)
 {
-    for (int a = 0; a < ROLE_COUNT; a++)
-        for (int b = 0; b < ROLE_COUNT; b++) {
-            ipc_free(&p->env[a].peer[b]);
-            if (p->env[a].peer_fd[b] != -1)
-                (void)close(p->env[a].peer_fd[b]);
-            p->env[a].peer_fd[b] = -1;
-        }
+    role_disconnect(&p->env[ROLE_PARENT]);
 }
 
 static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
@@ -330,15 +324,6 @@ static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
         (void)close(in->fd); /* roles only answer the parent, they do not ask */
 }
 
-static void on_closed(void *ctx, struct ipc *ch)
-{
-    struct parent *p = ctx;
-
-    for (int r = 0; r < ROLE_COUNT; r++)
-        if (p->env[ROLE_PARENT].peer[r] == ch)
-            ipc_free(&p->env[ROLE_PARENT].peer[r]);
-}
-
 static int pair_up(struct parent *p, enum role a, enum role b, struct err *err)
 {
     int fds[2];
@@ -347,16 +332,17 @@ static int pair_up(struct parent *p, enum role a, enum role b, struct err *err)
         return 0;
     if (ipc_pair(fds, err) != 0)
         return err_wrap(err, "channel between %s and %s", role_name(a), role_name(b));
-    p->env[a].peer_fd[b] = fds[0];
-    p->env[b].peer_fd[a] = fds[1];
+    role_plug(&p->env[a], b, 0, fds[0]);
+    role_plug(&p->env[b], a, 0, fds[1]);
     return 0;
 }
 
 static int channels_begin(struct parent *p, struct err *err)
 {
-    static const struct ipc_handlers handlers = {on_message, on_closed};
+    static const struct ipc_handlers handlers = {.message = on_message};
 
-    for (int a = 0; a < ROLE_COUNT; a++)
+    (void)err;
+    for (int a = 0; a < ROLE_COUNT; a++) {
         p->env[a] = (struct role_env){
             .self = (enum role)a,
             .loop = p->loop,
@@ -365,19 +351,10 @@ static int channels_begin(struct parent *p, struct err *err)
             .rng = rng_system(),
             .conf = p->o->conf,
         };
-    for (int a = 0; a < ROLE_COUNT; a++)
         for (int b = 0; b < ROLE_COUNT; b++)
-            p->env[a].peer_fd[b] = -1;
-    for (int a = 0; a < ROLE_COUNT; a++)
-        for (int b = a + 1; b < ROLE_COUNT; b++)
-            if (pair_up(p, (enum role)a, (enum role)b, err) != 0) {
-                channels_end(p);
-                return -1;
-            }
-    if (role_connect(&p->env[ROLE_PARENT], ROLE_EDGE, &handlers, p, err) != 0) {
-        channels_end(p);
-        return -1;
+            p->env[a].count[b] = 1;
     }
+    role_connect(&p->env[ROLE_PARENT], ROLE_EDGE, &handlers, p);
     return 0;
 }
 
@@ -413,6 +390,16 @@ static int roles_begin(struct parent *p, struct err *err)
             return -1;
         }
     }
+    return 0;
+}
+
+/* Every role has started with its channels down: bring each pair that speaks together. */
+static int join_begin(struct parent *p, struct err *err)
+{
+    for (int a = 0; a < ROLE_COUNT; a++)
+        for (int b = a + 1; b < ROLE_COUNT; b++)
+            if (pair_up(p, (enum role)a, (enum role)b, err) != 0)
+                return -1;
     return 0;
 }
 
@@ -464,6 +451,7 @@ static const struct step {
     {"loop", loop_begin, loop_end, false},
     {"channels", channels_begin, channels_end, false},
     {"roles", roles_begin, roles_end, false},
+    {"channels between them", join_begin, NULL, false},
     {"ready", say_ready, NULL, false},
 };
 

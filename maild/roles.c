@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 #include "maild/roles.h"
 
+#include <assert.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "maild/ipc_msgs.h"
 
 const char *role_name(enum role r)
@@ -27,14 +31,119 @@ bool role_speaks(enum role a, enum role b)
     return false;
 }
 
-int role_connect(struct role_env *env, enum role peer, const struct ipc_handlers *h,
-                 void *ctx, struct err *err)
+/* Channels ------------------------------------------------------------------------------ */
+
+static void on_breach(void *ctx, struct ipc *ch)
 {
-    if (env->peer_fd[peer] == -1)
-        return err_set(err, "role %s has no channel to role %s", role_name(env->self),
-                       role_name(peer));
-    env->peer[peer] = ipc_new(env->loop, env->peer_fd[peer], &maild_ipc_table,
-                              (uint8_t)env->self, (uint8_t)peer, h, ctx);
-    env->peer_fd[peer] = -1; /* the channel owns it now */
-    return 0;
+    struct role_env *env = ctx;
+
+    if (env->breach != NULL)
+        env->breach(env->breach_ctx, (enum role)ipc_peer(ch), role_instance(env, ch));
+}
+
+void role_connect(struct role_env *env, enum role peer, const struct ipc_handlers *h,
+                  void *ctx)
+{
+    assert(env->count[peer] >= 1 && env->count[peer] <= ROLE_INSTANCES_MAX);
+    for (unsigned i = 0; i < env->count[peer]; i++) {
+        assert(env->peer[peer][i] == NULL);
+        env->peer[peer][i] = ipc_new(env->loop, -1, &maild_ipc_table, (uint8_t)env->self,
+                                     (uint8_t)peer, h, ctx);
+        ipc_on_breach(env->peer[peer][i], on_breach, env);
+    }
+}
+
+void role_disconnect(struct role_env *env)
+{
+    for (unsigned r = 0; r < ROLE_COUNT; r++)
+        for (unsigned i = 0; i < ROLE_INSTANCES_MAX; i++)
+            ipc_free(&env->peer[r][i]);
+}
+
+struct ipc *role_peer(const struct role_env *env, enum role peer, unsigned instance)
+{
+    return instance < ROLE_INSTANCES_MAX ? env->peer[peer][instance] : NULL;
+}
+
+unsigned role_instance(const struct role_env *env, const struct ipc *ch)
+{
+    unsigned i = 0;
+
+    while (i < ROLE_INSTANCES_MAX && env->peer[ipc_peer(ch)][i] != ch)
+        i++;
+    assert(i < ROLE_INSTANCES_MAX);
+    return i;
+}
+
+bool role_is_up(const struct role_env *env, enum role peer)
+{
+    for (unsigned i = 0; i < env->count[peer]; i++) {
+        const struct ipc *ch = role_peer(env, peer, i);
+
+        if (ch == NULL || !ipc_is_up(ch))
+            return false;
+    }
+    return true;
+}
+
+void role_plug(struct role_env *env, enum role peer, unsigned instance, int fd)
+{
+    struct ipc *ch = role_peer(env, peer, instance);
+
+    if (ch == NULL)
+        (void)close(fd);
+    else
+        ipc_plug(ch, fd);
+}
+
+/* Gifts --------------------------------------------------------------------------------- */
+
+static struct role_gift *gift_find(const struct role_env *env, const char *name,
+                                   size_t index)
+{
+    for (size_t i = 0; i < env->n_given; i++)
+        if (strcmp(env->given[i].name, name) == 0 && index-- == 0)
+            return &env->given[i];
+    return NULL;
+}
+
+int role_given(const struct role_env *env, const char *name, size_t index)
+{
+    struct role_gift *g = gift_find(env, name, index);
+    int fd = -1;
+
+    if (g != NULL) {
+        fd = g->fd;
+        g->fd = -1;
+    }
+    return fd;
+}
+
+const char *role_given_text(const struct role_env *env, const char *name, size_t index)
+{
+    const struct role_gift *g = gift_find(env, name, index);
+
+    return g != NULL ? g->text : NULL;
+}
+
+/* Which instance ------------------------------------------------------------------------ */
+
+unsigned role_shard(uint64_t account_id)
+{
+    return (unsigned)(account_id % ROLE_SHARDS);
+}
+
+unsigned role_mailbox(const struct role_env *env, uint64_t account_id)
+{
+    return role_shard(account_id) % env->count[ROLE_MAILBOX];
+}
+
+/* FNV-1a: nobody gains from making domains meet in one relay, so it need not be secret. */
+unsigned role_relay(const struct role_env *env, struct span domain)
+{
+    uint32_t h = 2166136261u;
+
+    for (size_t i = 0; i < domain.n; i++)
+        h = (h ^ ascii_lower(domain.p[i])) * 16777619u;
+    return h % env->count[ROLE_RELAY];
 }

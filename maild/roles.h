@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 /* maild/roles.h - the roles of maild, their numbers and how one is started.
  *
- * Every role is a module with one start function. In --single mode the parent starts all
- * on one loop and joins them by socketpairs; the issue "Proof" forks them instead. A role
- * knows nothing of another but its messages (maild/ipc_msgs.def). */
+ * Why:       a role is a module with one start function that knows nothing of another but its
+ *            messages (maild/ipc_msgs.def), so it does not see whether the others run in this
+ *            process (--single) or each in one of its own, how many instances of them there
+ *            are beyond their number, or that one of them died and came back.
+ * Ownership: the env is the parent's; channels in it belong to the role that connected them.
+ * Threads:   the role's loop.
+ *
+ * Every role starts with all its channels down. The parent brings each peer with role_plug(),
+ * at the start and whenever one has been started again, in any order; the handlers of a
+ * channel (base/io/ipc.h) hear of it with `opened` and `closed`. */
 #ifndef MAILD_ROLES_H
 #define MAILD_ROLES_H
 
@@ -12,6 +19,7 @@
 #include "base/core/err.h"
 #include "base/core/log.h"
 #include "base/core/rng.h"
+#include "base/core/span.h"
 #include "base/io/ipc.h"
 #include "base/io/loop.h"
 
@@ -28,22 +36,44 @@ enum role {
     ROLE_COUNT
 };
 
+#define ROLE_INSTANCES_MAX 16u
+
+/* Something that the parent opened for a role, which may not or cannot open it itself:
+ *
+ *     name      text                  descriptor
+ *     listen    SERVICE ADDR:PORT     listening TCP socket; one for each port      (edge)
+ *     tls       -                     memory file: chain, then private key, PEM    (edge)
+ *     control   path                  listening UNIX socket                       (queue)
+ *     notify    path                  datagram socket for notices of changes     (signer)
+ *
+ * maild/given.h makes them. */
+struct role_gift {
+    const char *name, *text;
+    int fd; /* -1 once the role has taken it */
+};
+
 /* All that a role gets from outside. */
 struct role_env {
     enum role self;
+    unsigned instance;          /* which of count[self] this is, from 0 */
+    unsigned count[ROLE_COUNT]; /* instances of each role, at least 1 */
     struct loop *loop;
     const struct log *log; /* log->role is this role's name */
     const struct clock *clock;
     struct rng *rng;
     const struct conf *conf;
-    struct ipc *peer[ROLE_COUNT]; /* channels to those it may speak with, else NULL */
-    int peer_fd[ROLE_COUNT];      /* set by the parent; the role makes the channels */
+    struct role_gift *given;
+    size_t n_given;
+    /* Made by role_connect(), NULL where it was not called. */
+    struct ipc *peer[ROLE_COUNT][ROLE_INSTANCES_MAX];
+    /* A peer broke the protocol: whoever started it should end it. May be NULL. */
+    void (*breach)(void *ctx, enum role r, unsigned instance);
+    void *breach_ctx;
 };
 
 /* A row of the role table (maild/role_table.c). `start` returns the role's state, or NULL
- * with *err. `stop` frees everything at once; channels it has not freed itself
- * (ipc_free(&env->peer[x])) are freed by the parent afterwards. What must be said to
- * clients before is the business of the message STOP (edge). */
+ * with *err. `stop` frees everything at once, its channels included (role_disconnect()). What
+ * must be said to clients before is the business of the message STOP (edge). */
 struct role_info {
     const char *name;
     void *(*start)(struct role_env *env, struct err *err);
@@ -70,10 +100,35 @@ void signer_stop(void *state);
 void *resolver_role_start(struct role_env *env, struct err *err);
 void resolver_role_stop(void *state);
 
-/* Open the channel to `peer` with these handlers; env->peer[peer] is then set. Used by the
- * roles' start functions for each peer that env->peer_fd names. */
-MUST_USE int role_connect(struct role_env *env, enum role peer,
-                          const struct ipc_handlers *h, void *ctx, struct err *err);
+/* Make channels, down, to all instances of `peer`, with these handlers. */
+void role_connect(struct role_env *env, enum role peer, const struct ipc_handlers *h,
+                  void *ctx);
+/* Free all channels. Harmless when there are none. */
+void role_disconnect(struct role_env *env);
+/* The channel to that instance; NULL when role_connect() was not called for it. */
+struct ipc *role_peer(const struct role_env *env, enum role peer, unsigned instance);
+/* Which instance `ch` leads to. */
+unsigned role_instance(const struct role_env *env, const struct ipc *ch);
+/* Are all instances of `peer` there? */
+bool role_is_up(const struct role_env *env, enum role peer);
+/* For the parent: that instance is at the other end of `fd` now. The role owns `fd`, also
+ * when it does not speak with such a one. */
+void role_plug(struct role_env *env, enum role peer, unsigned instance, int fd);
+
+/* Descriptor of the index-th gift of this name, from now on the caller's; -1 when there is
+ * none, or it was taken. */
+int role_given(const struct role_env *env, const char *name, size_t index);
+/* Its text; NULL when there is none. Lives as long as the env. */
+const char *role_given_text(const struct role_env *env, const char *name, size_t index);
+
+/* An account's mail lives in shard NN of mail/NN, a shard belongs to one mailbox instance. */
+#define ROLE_SHARDS 16u
+unsigned role_shard(uint64_t account_id);
+unsigned role_mailbox(const struct role_env *env, uint64_t account_id);
+/* The relay instance that sends to this domain: always the same one, in any letter case, so
+ * that what is known of a destination is known in one place. */
+unsigned role_relay(const struct role_env *env, struct span domain);
+
 /* True when the table has messages between these two. */
 bool role_speaks(enum role a, enum role b);
 

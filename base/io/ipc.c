@@ -9,7 +9,10 @@
  * 3. What the kernel does not take waits in a backlog of at most BACKLOG_FRAMES frames and
  *    BACKLOG_OCTETS octets, in order, and leaves when the socket is writable. Beyond that the
  *    sender is refused.
- * 4. Callbacks may free the channel: `depth` counts the callbacks under way, and the struct
+ * 4. The answerer marks the id with the number of its peer (`epoch`, in bits that slots do not
+ *    use), so that an answer worked out for a peer that died is not sent to its successor,
+ *    whose ids begin anew.
+ * 5. Callbacks may free the channel: `depth` counts the callbacks under way, and the struct
  *    goes when the outermost one returns. After each callback `is_freed` is asked.
  *
  * Over 500 lines because sending, receiving, calls and the end of a channel share one struct
@@ -40,6 +43,11 @@ enum {
     STUCK_MS = 20
 };
 
+/* Bits of a call id that are for the epoch: slot + 1 needs the 17 below, the round those
+ * above. */
+#define EPOCH_SHIFT 17
+#define EPOCH_BITS  ((uint64_t)0x7fff << EPOCH_SHIFT)
+
 struct ipc_call {
     struct ipc *ch;
     uint64_t id;     /* 0: refused at once, only waits for its bad news */
@@ -67,11 +75,14 @@ struct ipc {
     struct loop *loop;
     const struct ipc_table *table;
     uint8_t self, peer;
-    int fd; /* -1 once closed */
-    struct loop_io *io;
+    int fd;                   /* -1: down */
+    struct loop_io *io;       /* NULL while down */
+    uint32_t epoch;           /* how many peers there were before this one */
     struct loop_timer *timer; /* first deadline, or at once for refused calls */
     struct ipc_handlers h;
     void *ctx;
+    void (*breach)(void *ctx, struct ipc *ch);
+    void *breach_ctx;
     uint8_t *in; /* room for one frame */
 
     struct slot *slots;
@@ -92,10 +103,12 @@ struct ipc {
 
 static const struct ipc_msg *msg_find(const struct ipc_table *t, uint16_t type)
 {
-    for (size_t i = 0; i < t->n; i++)
-        if (t->msgs[i].type == type)
-            return &t->msgs[i];
-    return NULL;
+    return type >= 1 && type <= t->n ? &t->msgs[type - 1] : NULL;
+}
+
+static uint64_t epoch_mark(const struct ipc *ch)
+{
+    return (uint64_t)ch->epoch << EPOCH_SHIFT & EPOCH_BITS;
 }
 
 /* ---- calls ---- */
@@ -223,6 +236,8 @@ static void fall(struct ipc *ch, const char *why)
     shut(ch);
     while (!ch->is_freed && (first = heap_first(&ch->due)) != NULL)
         call_end(LIST_ENTRY(first, struct ipc_call, due), NULL);
+    if (!ch->is_freed && why != NULL && ch->breach != NULL)
+        ch->breach(ch->breach_ctx, ch);
     if (!ch->is_freed && ch->h.closed != NULL)
         ch->h.closed(ch->ctx, ch);
 }
@@ -406,6 +421,8 @@ static const char *frame_fault(const struct ipc *ch, const struct ipc_msg *m,
         return "unknown message";
     if (m->from != ch->peer || m->to != ch->self)
         return "message from the wrong side";
+    if ((in->call & EPOCH_BITS) != 0)
+        return "call id that cannot be";
     if (in->payload.n < m->len_min || in->payload.n > m->len_max)
         return "message of wrong length";
     if ((flags & ~FLAG_ANSWER) != 0)
@@ -441,6 +458,8 @@ static void frame_handle(struct ipc *ch, struct rd *r, int fd)
         else if (fd != -1) /* the asker gave up: nobody wants the descriptor */
             (void)close(fd);
     } else if (ch->h.message != NULL) {
+        if (in.call != 0)
+            in.call |= epoch_mark(ch);
         ch->h.message(ch->ctx, ch, &in);
     } else if (fd != -1) {
         (void)close(fd);
@@ -498,16 +517,26 @@ static void on_ready(void *arg, unsigned what)
 
 /* ---- the door ---- */
 
+static void attach(struct ipc *ch, int fd)
+{
+    ch->fd = fd;
+    ch->is_full_said = false;
+    ch->io = loop_io_new(ch->loop, fd, "ipc", on_ready, ch);
+    loop_io_watch(ch->io, LOOP_READ);
+}
+
 struct ipc *ipc_new(struct loop *l, int fd, const struct ipc_table *t, uint8_t self,
                     uint8_t peer, const struct ipc_handlers *h, void *ctx)
 {
     struct ipc *ch = mem_new(1, sizeof(*ch));
 
+    for (size_t i = 0; i < t->n; i++)
+        assert(t->msgs[i].type == i + 1);
     ch->loop = l;
     ch->table = t;
     ch->self = self;
     ch->peer = peer;
-    ch->fd = fd;
+    ch->fd = -1;
     ch->h = *h;
     ch->ctx = ctx;
     ch->in = mem_new(1, IPC_FRAME_MAX);
@@ -515,9 +544,47 @@ struct ipc *ipc_new(struct loop *l, int fd, const struct ipc_table *t, uint8_t s
     list_init(&ch->refused);
     list_init(&ch->backlog);
     ch->timer = loop_timer_new(l, "ipc.deadline", on_timer, ch);
-    ch->io = loop_io_new(l, fd, "ipc", on_ready, ch);
-    loop_io_watch(ch->io, LOOP_READ);
+    if (fd != -1)
+        attach(ch, fd);
     return ch;
+}
+
+void ipc_plug(struct ipc *ch, int fd)
+{
+    ch->depth++;
+    fall(ch, NULL);
+    if (ch->is_freed) {
+        (void)close(fd);
+    } else {
+        ch->epoch++;
+        attach(ch, fd);
+        if (ch->h.opened != NULL)
+            ch->h.opened(ch->ctx, ch);
+    }
+    leave(ch);
+}
+
+bool ipc_is_up(const struct ipc *ch)
+{
+    return ch->fd != -1;
+}
+
+uint8_t ipc_peer(const struct ipc *ch)
+{
+    return ch->peer;
+}
+
+void ipc_on_breach(struct ipc *ch, void (*fn)(void *ctx, struct ipc *ch), void *ctx)
+{
+    ch->breach = fn;
+    ch->breach_ctx = ctx;
+}
+
+void ipc_break(struct ipc *ch, const char *why)
+{
+    ch->depth++;
+    fall(ch, why);
+    leave(ch);
 }
 
 void ipc_free(struct ipc **chp)
@@ -612,7 +679,9 @@ void ipc_cancel(struct ipc_call **cp)
 
 int ipc_reply(struct ipc *ch, uint64_t call, uint16_t type, struct span payload, int fd)
 {
-    if (call == 0) /* sent without wanting an answer */
+    /* Sent without wanting an answer, or by somebody who is gone. */
+    if (call == 0 || ch->fd == -1 || (call & EPOCH_BITS) != epoch_mark(ch))
         return 0;
-    return frame_send(ch, msg_find(ch->table, type), FLAG_ANSWER, call, payload, fd);
+    return frame_send(ch, msg_find(ch->table, type), FLAG_ANSWER, call & ~EPOCH_BITS,
+                      payload, fd);
 }

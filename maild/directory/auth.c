@@ -55,10 +55,12 @@ static void auth_later(struct job *j)
 /* Tell the mailbox role who will come with which ticket; false when it cannot be told. */
 static bool send_ticket(struct job *j, struct span ticket)
 {
-    struct ipc *ch = j->d->env->peer[ROLE_MAILBOX];
+    const struct role_env *env = j->d->env;
+    uint64_t account = (uint64_t)j->who.account.id;
+    struct ipc *ch = role_peer(env, ROLE_MAILBOX, role_mailbox(env, account));
     struct m_ticket m = {
         .ticket = ticket,
-        .account_id = (uint64_t)j->who.account.id,
+        .account_id = account,
         .login = span_str(j->who.account.address),
     };
     struct buf out;
@@ -68,7 +70,7 @@ static bool send_ticket(struct job *j, struct span ticket)
     buf_init(&out, ANSWER_MAX);
     wr_init(&w, &out);
     m_ticket_encode(&m, &w);
-    is_sent = ch != NULL && !w.is_bad && ipc_send(ch, IPC_TICKET, buf_all(&out), -1) == 0;
+    is_sent = !w.is_bad && ipc_send(ch, IPC_TICKET, buf_all(&out), -1) == 0;
     buf_free(&out);
     return is_sent;
 }
@@ -151,7 +153,7 @@ static void login_done(void *ctx)
         auth_later(j);
 }
 
-bool directory_on_auth(struct directory *d, enum role asker, const struct ipc_in *in)
+bool directory_on_auth(struct directory *d, struct ipc *asker, const struct ipc_in *in)
 {
     struct m_auth m;
     struct job *j;

@@ -28,7 +28,7 @@
 #define HASH_QUEUE_MAX 256
 #define HASH_THREADS   4 /* 32 MiB each while they work */
 
-struct job *job_new(struct directory *d, enum role asker, uint64_t call)
+struct job *job_new(struct directory *d, struct ipc *asker, uint64_t call)
 {
     struct job *j = mem_new(1, sizeof *j);
 
@@ -59,12 +59,9 @@ void directory_fault(const struct directory *d, const char *what, const struct e
 
 void job_answer(const struct job *j, uint16_t type, const struct wr *w)
 {
-    struct ipc *ch = j->d->env->peer[j->asker];
-
-    if (ch == NULL)
-        return;
-    if (w->is_bad || ipc_reply(ch, j->call, type, buf_all(w->out), -1) != 0)
-        log_event(j->d->env->log, LOG_IPC_FULL, LOGF_S("to", role_name(j->asker)));
+    if (w->is_bad || ipc_reply(j->asker, j->call, type, buf_all(w->out), -1) != 0)
+        log_event(j->d->env->log, LOG_IPC_FULL,
+                  LOGF_S("to", role_name((enum role)ipc_peer(j->asker))));
 }
 
 /* RCPT, SENDER, SMTP_IN_DOMAIN ---------------------------------------------------------- */
@@ -176,7 +173,7 @@ static void name_set(struct job *j, struct span name)
     j->name_n = name.n;
 }
 
-static bool on_rcpt(struct directory *d, enum role asker, const struct ipc_in *in)
+static bool on_rcpt(struct directory *d, struct ipc *asker, const struct ipc_in *in)
 {
     struct m_rcpt m;
     struct job *j;
@@ -193,7 +190,7 @@ static bool on_rcpt(struct directory *d, enum role asker, const struct ipc_in *i
 }
 
 /* A report of ours goes out to anybody: as if somebody with a login had asked. */
-static bool on_route(struct directory *d, enum role asker, const struct ipc_in *in)
+static bool on_route(struct directory *d, struct ipc *asker, const struct ipc_in *in)
 {
     struct m_route m;
     struct job *j;
@@ -209,7 +206,7 @@ static bool on_route(struct directory *d, enum role asker, const struct ipc_in *
     return true;
 }
 
-static bool on_sender(struct directory *d, enum role asker, const struct ipc_in *in)
+static bool on_sender(struct directory *d, struct ipc *asker, const struct ipc_in *in)
 {
     struct m_sender m;
     struct job *j;
@@ -225,7 +222,7 @@ static bool on_sender(struct directory *d, enum role asker, const struct ipc_in 
     return true;
 }
 
-static bool on_domain(struct directory *d, enum role asker, const struct ipc_in *in)
+static bool on_domain(struct directory *d, struct ipc *asker, const struct ipc_in *in)
 {
     struct m_smtp_in_domain m;
     struct job *j;
@@ -244,48 +241,31 @@ static bool on_domain(struct directory *d, enum role asker, const struct ipc_in 
 
 static const struct question {
     uint16_t type;
-    bool (*ask)(struct directory *d, enum role asker, const struct ipc_in *in);
+    bool (*ask)(struct directory *d, struct ipc *asker, const struct ipc_in *in);
 } questions[] = {
     {IPC_AUTH, directory_on_auth},   {IPC_RCPT, on_rcpt},
     {IPC_ROUTE, on_route},           {IPC_SENDER, on_sender},
     {IPC_SMTP_IN_DOMAIN, on_domain},
 };
 
-/* The channel has checked type and direction; a payload that does not decode is a broken
- * peer, whose call then times out. */
-static void dispatch(struct directory *d, enum role asker, const struct ipc_in *in)
+/* The channel has checked type and direction; who sends a payload that does not decode is
+ * broken. */
+static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
 {
+    struct directory *d = ctx;
     bool is_good = false;
 
     if (in->fd != -1)
         (void)close(in->fd); /* no question brings a descriptor */
     for (size_t i = 0; i < COUNT_OF(questions); i++)
         if (questions[i].type == in->type)
-            is_good = questions[i].ask(d, asker, in);
+            is_good = questions[i].ask(d, ch, in);
     if (!is_good)
-        log_event(d->env->log, LOG_IPC_BROKEN, LOGF_S("from", role_name(asker)),
-                  LOGF_N("type", in->type));
+        ipc_break(ch, "a question that cannot be read");
 }
 
-static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
-{
-    struct directory *d = ctx;
-
-    for (int role = 0; role < ROLE_COUNT; role++)
-        if (d->env->peer[role] == ch)
-            dispatch(d, (enum role)role, in);
-}
-
-static void on_closed(void *ctx, struct ipc *ch)
-{
-    struct directory *d = ctx;
-
-    for (int role = 0; role < ROLE_COUNT; role++)
-        if (d->env->peer[role] == ch)
-            ipc_free(&d->env->peer[role]);
-}
-
-static const struct ipc_handlers handlers = {on_message, on_closed};
+/* Nothing is kept for a peer, so there is nothing to do when one goes or comes. */
+static const struct ipc_handlers handlers = {.message = on_message};
 
 static unsigned hash_threads(void)
 {
@@ -310,11 +290,7 @@ void *directory_start(struct role_env *env, struct err *err)
     d->db = pool_new(env->loop, "directory-db", 1, DB_QUEUE_MAX);
     d->hash = pool_new(env->loop, "directory-hash", hash_threads(), HASH_QUEUE_MAX);
     for (size_t i = 0; i < COUNT_OF(peers); i++)
-        if (env->peer_fd[peers[i]] != -1 &&
-            role_connect(env, peers[i], &handlers, d, err) != 0) {
-            directory_stop(d);
-            return NULL;
-        }
+        role_connect(env, peers[i], &handlers, d);
     return d;
 }
 
@@ -326,6 +302,7 @@ void directory_stop(void *state)
         return;
     pool_free(&d->db); /* first: what it finishes goes on to the hash threads */
     pool_free(&d->hash);
+    role_disconnect(d->env);
     lookup_free(&d->lookup);
     throttle_free(&d->throttle);
     authcache_free(&d->cache);

@@ -36,7 +36,7 @@ struct directory {
 /* One question on its way. */
 struct job {
     struct directory *d;
-    enum role asker;
+    struct ipc *asker;
     uint64_t call;
     struct err err;
 
@@ -59,15 +59,15 @@ struct job {
     bool is_match;
 };
 
-struct job *job_new(struct directory *d, enum role asker, uint64_t call);
+struct job *job_new(struct directory *d, struct ipc *asker, uint64_t call);
 void job_free(struct job *j);
-/* Send `w` as the answer. A channel that is gone needs no answer; one that is full lets
- * the asker time out, which it must be able to do anyway. */
+/* Send `w` as the answer. An asker that is gone needs none; one whose channel is full times
+ * out, which it must be able to do anyway. */
 void job_answer(const struct job *j, uint16_t type, const struct wr *w);
 /* A database fault goes to the log; the asker is told to try later. */
 void directory_fault(const struct directory *d, const char *what, const struct err *err);
 
 /* maild/directory/auth.c: the question AUTH. False when it does not decode. */
-bool directory_on_auth(struct directory *d, enum role asker, const struct ipc_in *in);
+bool directory_on_auth(struct directory *d, struct ipc *asker, const struct ipc_in *in);
 
 #endif

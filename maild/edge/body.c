@@ -72,7 +72,7 @@ static void job_free(struct job *j)
 static void drop_file(struct body *b)
 {
     const struct m_body_drop m = {.id = b->id};
-    struct ipc *queue = b->edge->env->peer[ROLE_QUEUE];
+    struct ipc *queue = role_peer(b->edge->env, ROLE_QUEUE, 0);
     struct buf out;
     struct wr w;
 
@@ -80,7 +80,7 @@ static void drop_file(struct body *b)
     wr_init(&w, &out);
     m_body_drop_encode(&m, &w);
     /* one that is not told of stays until a restart of either role */
-    if (queue != NULL && !w.is_bad)
+    if (!w.is_bad)
         (void)!ipc_send(queue, IPC_BODY_DROP, buf_all(&out), -1);
     buf_free(&out);
 }
@@ -193,20 +193,16 @@ static void on_file(void *ctx, const struct ipc_in *in)
 static void ask_file(struct body *b)
 {
     const struct m_body_open m = {.id = b->id};
-    struct ipc *queue = b->edge->env->peer[ROLE_QUEUE];
+    struct ipc *queue = role_peer(b->edge->env, ROLE_QUEUE, 0);
     struct buf out;
     struct wr w;
 
     buf_init(&out, 64);
     wr_init(&w, &out);
     m_body_open_encode(&m, &w);
-    if (queue == NULL || w.is_bad) {
-        fail(b, 0);
-    } else {
-        b->state = BODY_OPENING;
-        b->has_asked = true;
-        b->call = ipc_call(queue, IPC_BODY_OPEN, buf_all(&out), -1, OPEN_MS, on_file, b);
-    }
+    b->state = BODY_OPENING;
+    b->has_asked = true;
+    b->call = ipc_call(queue, IPC_BODY_OPEN, buf_all(&out), -1, OPEN_MS, on_file, b);
     buf_free(&out);
 }
 

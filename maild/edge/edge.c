@@ -106,11 +106,11 @@ static void kill_sessions(struct edge *e)
 static void stopped(struct edge *e)
 {
     const struct m_stopped m = {.sessions = (uint32_t)e->stop_told};
-    struct ipc *parent = e->env->peer[ROLE_PARENT];
+    struct ipc *parent = role_peer(e->env, ROLE_PARENT, 0);
     struct buf out;
     struct wr w;
 
-    if (e->stop_call == 0 || parent == NULL)
+    if (e->stop_call == 0)
         return;
     buf_init(&out, 64);
     wr_init(&w, &out);
@@ -213,24 +213,20 @@ static void on_closed(void *ctx, struct ipc *ch)
 {
     struct edge *e = ctx;
 
-    for (int r = 0; r < ROLE_COUNT; r++) {
-        if (e->env->peer[r] != ch)
-            continue;
-        log_event(e->env->log, LOG_EDGE_ROLE_LOST,
-                  LOGF_S("role", role_name((enum role)r)));
-        ipc_free(&e->env->peer[r]);
-    }
+    log_event(e->env->log, LOG_EDGE_ROLE_LOST,
+              LOGF_S("role", role_name((enum role)ipc_peer(ch))),
+              LOGF_N("instance", role_instance(e->env, ch)));
 }
 
-static int connect_roles(struct edge *e, struct err *err)
+static void connect_roles(struct edge *e)
 {
-    static const struct ipc_handlers handlers = {on_message, on_closed};
+    static const struct ipc_handlers handlers = {.message = on_message,
+                                                 .closed = on_closed};
+    static const enum role peers[] = {ROLE_PARENT, ROLE_QUEUE, ROLE_MAILBOX,
+                                      ROLE_DIRECTORY, ROLE_RESOLVER};
 
-    for (int r = 0; r < ROLE_COUNT; r++)
-        if (e->env->peer_fd[r] != -1 &&
-            role_connect(e->env, (enum role)r, &handlers, e, err) == -1)
-            return -1;
-    return 0;
+    for (size_t i = 0; i < COUNT_OF(peers); i++)
+        role_connect(e->env, peers[i], &handlers, e);
 }
 
 /* Start --------------------------------------------------------------------------------- */
@@ -289,11 +285,13 @@ void *edge_start(struct role_env *env, struct err *err)
         limits_new((size_t)conf_int(env->conf, "sessions_per_client_max"), all, env->rng);
     e->disk = pool_new(env->loop, "edge-disk", DISK_THREADS, all);
     e->stop_timer = loop_timer_new(env->loop, "edge.stop", on_stop_timer, e);
-    if (load_tls(e, err) == 0 && connect_roles(e, err) == 0) {
-        smtp_driver_start(e);
-        if (open_ports(e, err) == 0)
-            return e;
-    }
+    if (load_tls(e, err) == -1)
+        goto bad;
+    connect_roles(e);
+    smtp_driver_start(e);
+    if (open_ports(e, err) == 0)
+        return e;
+bad:
     edge_stop(e);
     return NULL;
 }
@@ -305,6 +303,7 @@ void edge_stop(void *state)
     close_ports(e);
     e->stop_call = 0;
     kill_sessions(e);
+    role_disconnect(e->env);
     pool_free(&e->disk);
     loop_timer_free(&e->stop_timer);
     smtp_driver_stop(e);

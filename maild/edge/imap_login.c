@@ -205,14 +205,15 @@ static void on_login_result(void *ctx, const struct ipc_in *in)
 
 static void pass_on(struct imap_login *s, const struct m_auth_result *r)
 {
-    struct ipc *mailbox = s->es.edge->env->peer[ROLE_MAILBOX];
+    struct role_env *env = s->es.edge->env;
+    struct ipc *mailbox = role_peer(env, ROLE_MAILBOX, role_mailbox(env, r->account_id));
     char peer[IPADDR_TEXT];
     struct m_login m;
     int fds[2];
     struct buf b;
     struct wr w;
 
-    if (mailbox == NULL ||
+    if (!ipc_is_up(mailbox) ||
         socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == -1) {
         refuse(s, "UNAVAILABLE", "the mailboxes are not reachable now");
         return;
@@ -278,7 +279,7 @@ static void on_auth_result(void *ctx, const struct ipc_in *in)
 
 static void ask_directory(struct imap_login *s)
 {
-    struct ipc *directory = s->es.edge->env->peer[ROLE_DIRECTORY];
+    struct ipc *directory = role_peer(s->es.edge->env, ROLE_DIRECTORY, 0);
     char peer[IPADDR_TEXT];
     struct m_auth m;
     struct buf b;
@@ -287,10 +288,6 @@ static void ask_directory(struct imap_login *s)
     conn_pause(s->conn, true);
     if (s->proto.cmd.tag.n > TAG_MAX) {
         refuse(s, "CANNOT", "the tag of a login has at most 64 characters");
-        return;
-    }
-    if (directory == NULL) {
-        refuse(s, "UNAVAILABLE", "passwords cannot be checked now, try again later");
         return;
     }
     ipaddr_print(&s->es.peer, peer);

@@ -42,12 +42,10 @@ static bool ask(struct rdns *r, const char *name, uint16_t type, ipc_answer_fn c
 {
     const struct m_resolve_e m = {
         .name = span_str(name), .type = type, .timeout_ms = ASK_MS};
-    struct ipc *resolver = r->edge->env->peer[ROLE_RESOLVER];
+    struct ipc *resolver = role_peer(r->edge->env, ROLE_RESOLVER, 0);
     struct buf out;
     struct wr w;
 
-    if (resolver == NULL)
-        return false;
     buf_init(&out, 1024);
     wr_init(&w, &out);
     m_resolve_e_encode(&m, &w);

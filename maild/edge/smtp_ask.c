@@ -43,7 +43,7 @@ static void print_facts(struct driver *d, struct buf *out)
 void driver_verdict(struct driver *d, const char *outcome, const char *sender,
                     const char *rcpt, const char *reply)
 {
-    struct ipc *queue = d->base.edge->env->peer[ROLE_QUEUE];
+    struct ipc *queue = role_peer(d->base.edge->env, ROLE_QUEUE, 0);
     struct m_verdict m = {.sender = span_str(sender),
                           .rcpt = span_str(rcpt),
                           .outcome = span_str(outcome),
@@ -69,8 +69,7 @@ void driver_verdict(struct driver *d, const char *outcome, const char *sender,
     wr_init(&w, &out);
     m_verdict_encode(&m, &w);
     /* History is worth a try, not a wait: a full channel is logged by base/io/ipc. */
-    if (queue != NULL && !w.is_bad &&
-        ipc_send(queue, IPC_VERDICT, buf_all(&out), -1) == -1)
+    if (!w.is_bad && ipc_send(queue, IPC_VERDICT, buf_all(&out), -1) == -1)
         log_event(d->base.edge->env->log, LOG_IPC_FULL, LOGF_S("what", "verdict"));
     buf_free(&out);
     buf_free(&facts);
@@ -97,10 +96,10 @@ struct question {
  * and as ever later, from the loop. */
 static void ask(struct driver *d, const struct question *q, const struct wr *w, int fd)
 {
-    struct ipc *ch = d->base.edge->env->peer[q->whom];
+    struct ipc *ch = role_peer(d->base.edge->env, q->whom, 0);
 
     assert(d->call == NULL);
-    if (ch != NULL && !w->is_bad) {
+    if (!w->is_bad) {
         d->call = ipc_call(ch, q->type, buf_all(w->out), fd, q->ms, q->cb, d);
         return;
     }

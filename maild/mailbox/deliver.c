@@ -49,17 +49,17 @@ static void delivery_free(struct delivery *d)
 static void answer(struct mailbox *m, uint64_t call, enum answer status, const char *text)
 {
     struct m_deliver_result r = {.status = (uint8_t)status, .text = span_str(text)};
+    struct ipc *queue = role_peer(m->env, ROLE_QUEUE, 0);
     struct buf b;
     struct wr w;
 
-    if (m->env->peer[ROLE_QUEUE] == NULL)
+    if (queue == NULL) /* the role stops */
         return;
     buf_init(&b, 1024);
     wr_init(&w, &b);
     m_deliver_result_encode(&r, &w);
     /* when it cannot be sent, the queue asks again and is told "already there" */
-    if (!w.is_bad && ipc_reply(m->env->peer[ROLE_QUEUE], call, IPC_DELIVER_RESULT,
-                               buf_all(&b), -1) == -1)
+    if (!w.is_bad && ipc_reply(queue, call, IPC_DELIVER_RESULT, buf_all(&b), -1) == -1)
         log_event(m->env->log, LOG_MAILBOX_FAILED,
                   LOGF_S("error", "queue takes no answer"));
     buf_free(&b);
@@ -284,15 +284,15 @@ static void settle_work(void *ctx)
 static void settle_answer(struct settlement *s)
 {
     struct m_settle_result r = {.status = s->is_failed ? ANSWER_LATER : ANSWER_YES};
+    struct ipc *queue = role_peer(s->m->env, ROLE_QUEUE, 0);
     struct buf b;
     struct wr w;
 
     buf_init(&b, 64);
     wr_init(&w, &b);
     m_settle_result_encode(&r, &w);
-    if (s->m->env->peer[ROLE_QUEUE] != NULL &&
-        ipc_reply(s->m->env->peer[ROLE_QUEUE], s->call, IPC_SETTLE_RESULT, buf_all(&b),
-                  -1) == -1)
+    if (queue != NULL &&
+        ipc_reply(queue, s->call, IPC_SETTLE_RESULT, buf_all(&b), -1) == -1)
         log_event(s->m->env->log, LOG_MAILBOX_FAILED,
                   LOGF_S("error", "queue takes no answer"));
     buf_free(&b);

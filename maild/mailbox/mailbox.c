@@ -46,10 +46,8 @@ static void on_closed(void *ctx, struct ipc *ch)
 {
     struct mailbox *m = ctx;
 
-    for (int r = 0; r < ROLE_COUNT; r++) {
-        if (m->env->peer[r] == ch)
-            ipc_free(&m->env->peer[r]);
-    }
+    (void)m;
+    (void)ch;
 }
 
 static void on_tick(void *ctx)
@@ -129,16 +127,13 @@ static void wake_shards(struct mailbox *m)
     }
 }
 
-static int connect_peers(struct mailbox *m, struct err *err)
+static void connect_peers(struct mailbox *m)
 {
     static const struct ipc_handlers h = {.message = on_message, .closed = on_closed};
     static const enum role peers[] = {ROLE_EDGE, ROLE_QUEUE, ROLE_DIRECTORY};
 
-    for (size_t i = 0; i < COUNT_OF(peers); i++) {
-        if (role_connect(m->env, peers[i], &h, m, err) == -1)
-            return -1;
-    }
-    return 0;
+    for (size_t i = 0; i < COUNT_OF(peers); i++)
+        role_connect(m->env, peers[i], &h, m);
 }
 
 void *mailbox_start(struct role_env *env, struct err *err)
@@ -162,10 +157,7 @@ void *mailbox_start(struct role_env *env, struct err *err)
     open_shards(m);
     m->tick = loop_timer_new(env->loop, "mailbox.tick", on_tick, m);
     loop_timer_set(m->tick, TICK_MS);
-    if (connect_peers(m, err) == -1) {
-        mailbox_stop(m);
-        return NULL;
-    }
+    connect_peers(m);
     wake_shards(m);
     return m;
 }
@@ -184,10 +176,7 @@ void mailbox_stop(void *state)
     m->is_stopping = true;
     if (m->tick != NULL)
         loop_timer_free(&m->tick);
-    for (int r = 0; r < ROLE_COUNT; r++) {
-        if (m->env->peer[r] != NULL)
-            ipc_free(&m->env->peer[r]);
-    }
+    role_disconnect(m->env);
     it = m->clients.next;
     while (it != &m->clients) {
         struct client *c = LIST_ENTRY(it, struct client, link);

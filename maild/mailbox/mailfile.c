@@ -25,7 +25,7 @@
 
 unsigned mailfile_shard(uint64_t account)
 {
-    return (unsigned)(account % MAILFILE_SHARDS);
+    return role_shard(account);
 }
 
 static void account_folder(uint64_t account, char path[MAILFILE_PATH_MAX])

@@ -15,8 +15,9 @@
 #include "base/core/err.h"
 #include "base/core/span.h"
 #include "maild/mailbox/index.h"
+#include "maild/roles.h"
 
-#define MAILFILE_SHARDS   16 /* fixed: it is part of every path */
+#define MAILFILE_SHARDS   ROLE_SHARDS /* fixed: it is part of every path */
 #define MAILFILE_PATH_MAX 128
 
 /* Which shard an account's mail and index live in. */

@@ -10,7 +10,12 @@
  *     journal said "durable".
  *  2. A stranger's message gets the trace fields in front and is otherwise not touched.
  *  3. What is held in memory is bounded, on its way to the journal by ACCEPT_OCTETS_MAX and on
- *     its way to its file by WAITING_OCTETS_MAX; beyond: 451. */
+ *     its way to its file by WAITING_OCTETS_MAX; beyond: 451.
+ *  4. When edge dies, what it asked for and is not in the journal yet is dropped: nobody was
+ *     promised anything, and the client sends it again.
+ *  5. A signer that dies is waited for, SIGNER_AWAY_MS at most.
+ *
+ * Over 500 lines because struct acceptance is nobody else's. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +35,7 @@
 #define ACCEPT_MAX         4096u
 #define FRONT_MAX          (128u * 1024u)
 #define SIGN_MS            10000
+#define SIGNER_AWAY_MS     10000
 #define CHUNK              (64u * 1024u)
 
 struct acceptance {
@@ -57,6 +63,9 @@ struct acceptance {
     struct err err;
 
     struct buf front; /* what comes before the rest of the body */
+    bool is_orphan;   /* the edge that asked is gone */
+    bool is_unsigned; /* waits for the signer's return, until: */
+    int64_t unsigned_until_ms;
 };
 
 static void acceptance_free(struct acceptance *a)
@@ -165,6 +174,10 @@ static void write_journal(struct acceptance *a)
     struct span parts[2];
     struct buf head;
 
+    if (a->is_orphan) {
+        refuse(a, 451, "4.3.0 the session ended before the message was stored");
+        return;
+    }
     buf_init(&head, RECORD_PAYLOAD_MAX);
     if (jrec_accept_encode(&rec, &head) == -1) {
         buf_free(&head);
@@ -316,21 +329,36 @@ static void make_front(struct acceptance *a, struct span signatures)
         store(a);
 }
 
+static void not_signed(struct acceptance *a)
+{
+    /* A report without signature is better than none. */
+    if (a->ch == NULL)
+        make_front(a, span_of(NULL, 0));
+    else
+        refuse(a, 451, "4.7.0 the message cannot be signed now; try again later");
+}
+
+static void await_signer(struct acceptance *a)
+{
+    int64_t now_ms = clock_mono_ms(a->q->env->clock);
+
+    if (a->unsigned_until_ms == 0)
+        a->unsigned_until_ms = now_ms + SIGNER_AWAY_MS;
+    a->is_unsigned = true;
+}
+
 static void sign_answer(void *ctx, const struct ipc_in *in)
 {
     struct acceptance *a = ctx;
     struct m_sign_result r;
 
-    if (in == NULL || !m_sign_result_decode(in->payload, &r) ||
-        r.status == ANSWER_LATER) {
-        /* A report without signature is better than none. */
-        if (a->ch == NULL)
-            make_front(a, span_of(NULL, 0));
-        else
-            refuse(a, 451, "4.7.0 the message cannot be signed now; try again later");
-        return;
-    }
-    make_front(a, r.fields);
+    if (in == NULL && !ipc_is_up(role_peer(a->q->env, ROLE_SIGNER, 0)))
+        await_signer(a);
+    else if (in == NULL || !m_sign_result_decode(in->payload, &r) ||
+             r.status == ANSWER_LATER)
+        not_signed(a);
+    else
+        make_front(a, r.fields);
 }
 
 static void ask_signer(struct acceptance *a)
@@ -339,18 +367,70 @@ static void ask_signer(struct acceptance *a)
                              .domain = span_str(a->from),
                              .header = buf_all(&a->header),
                              .body_hash = span_of(a->hash, sizeof(a->hash))};
+    struct ipc *signer = role_peer(a->q->env, ROLE_SIGNER, 0);
     struct buf payload;
     struct wr w;
 
+    if (!ipc_is_up(signer)) {
+        await_signer(a);
+        return;
+    }
     buf_init(&payload, IPC_FRAME_MAX);
     wr_init(&w, &payload);
     m_sign_encode(&s, &w);
     if (w.is_bad) /* a From domain that is no text: nobody has a key for it */
         make_front(a, span_of(NULL, 0));
     else
-        (void)ipc_call(a->q->env->peer[ROLE_SIGNER], IPC_SIGN, buf_all(&payload), -1,
-                       SIGN_MS, sign_answer, a);
+        (void)ipc_call(signer, IPC_SIGN, buf_all(&payload), -1, SIGN_MS, sign_answer, a);
     buf_free(&payload);
+}
+
+/* Call `fn` for those that wait for the signer; it may end them. */
+static void each_unsigned(struct queue *q, void (*fn)(struct acceptance *a))
+{
+    struct list *next;
+
+    for (struct list *it = q->acceptances.next; it != &q->acceptances; it = next) {
+        struct acceptance *a = LIST_ENTRY(it, struct acceptance, link);
+
+        next = it->next;
+        if (a->is_unsigned)
+            fn(a);
+    }
+}
+
+static void ask_again(struct acceptance *a)
+{
+    a->is_unsigned = false;
+    ask_signer(a);
+}
+
+void accept_signer(struct queue *q)
+{
+    each_unsigned(q, ask_again);
+}
+
+static void await_no_longer(struct acceptance *a)
+{
+    if (a->unsigned_until_ms > clock_mono_ms(a->q->env->clock))
+        return;
+    a->is_unsigned = false;
+    not_signed(a);
+}
+
+void accept_tick(struct queue *q)
+{
+    each_unsigned(q, await_no_longer);
+}
+
+void accept_orphan(struct queue *q, const struct ipc *edge)
+{
+    LIST_EACH (it, &q->acceptances) {
+        struct acceptance *a = LIST_ENTRY(it, struct acceptance, link);
+
+        if (a->ch == edge)
+            a->is_orphan = true;
+    }
 }
 
 static void prepare_done(void *ctx)
@@ -371,10 +451,7 @@ static void prepare_done(void *ctx)
     case PREPARE_OK:
         break;
     }
-    if (a->q->env->peer[ROLE_SIGNER] == NULL)
-        make_front(a, span_of(NULL, 0));
-    else
-        ask_signer(a);
+    ask_signer(a);
 }
 
 /* Entry ---------------------------------------------------------------------------------- */

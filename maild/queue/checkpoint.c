@@ -105,7 +105,7 @@ static void cp_settle(void *ctx, const struct err *err)
     buf_init(&payload, 64);
     wr_init(&w, &payload);
     m_settle_encode(&msg, &w);
-    (void)ipc_call(q->env->peer[ROLE_MAILBOX], IPC_SETTLE, buf_all(&payload), -1,
+    (void)ipc_call(role_peer(q->env, ROLE_MAILBOX, 0), IPC_SETTLE, buf_all(&payload), -1,
                    SETTLE_MS, cp_settled, q);
     buf_free(&payload);
 }

@@ -418,12 +418,14 @@ static void do_status(struct queue *q, struct control_req *req, struct span arg)
                                   (json_int_t)getpid(), "uptime_s",
                                   (json_int_t)(queue_now(q) - q->started_s), "hostname",
                                   q->hostname));
-    for (int r = ROLE_PARENT; r < ROLE_COUNT; r++) {
-        if (role_speaks(ROLE_QUEUE, (enum role)r))
-            (void)send_row(req, json_pack("{s:s, s:s, s:b}", "row", "role", "name",
-                                          role_name((enum role)r), "is_connected",
-                                          (int)(q->env->peer[r] != NULL)));
-    }
+    for (unsigned r = 0; r < ROLE_COUNT; r++)
+        for (unsigned i = 0; i < q->env->count[r]; i++)
+            if (role_peer(q->env, (enum role)r, i) != NULL)
+                (void)send_row(
+                    req, json_pack("{s:s, s:s, s:I, s:b}", "row", "role", "name",
+                                   role_name((enum role)r), "instance", (json_int_t)i,
+                                   "is_connected",
+                                   (int)ipc_is_up(role_peer(q->env, (enum role)r, i))));
     qdb_list(q->db, LIST_MAX, status_counted, ask_new(q, req));
 }
 

@@ -2,18 +2,27 @@
 /* maild/queue/deliver.c - from a recipient that is due to an answer for it.
  *
  *     due recipients of a message
- *        local:  one task each ------------------> DELIVER, LOCAL_MAX at a time
+ *        local:  one task each ------------------> DELIVER to the mailbox instance of the
+ *                                                  account, LOCAL_MAX at a time there
  *        remote: one task a domain, at most TASK_RCPTS recipients
- *                 --> dest (one a domain) --> RELAY, dest->window.limit at a time there,
- *                                             REMOTE_MAX at a time altogether
+ *                 --> dest (one a domain) --> RELAY to the relay instance of the domain,
+ *                                             dest->window.limit at a time to the domain,
+ *                                             REMOTE_MAX at a time for each instance
  *
  * Destinations with work and room stand in `ready_dests` and take turns, so one domain with
  * a thousand messages does not hold up another with one.
  *
+ * What a role had in hand when it died goes back to where it waited, and all that is meant for
+ * that instance waits there until it has returned. To whom a DELIVER was carried out before
+ * the death is not written twice (mailbox knows it by id and number); a RELAY may reach
+ * the other host twice. A task that saw LOST_MAX deaths may be what they come from: it is
+ * put off like one that failed, so that the others get through.
+ *
  * Invariants:
  *  1. A recipient in a task is RCPT_ACTIVE and counted in m->active, so its message stays.
  *  2. A task ends exactly once, in task_end().
- *  3. A dest with tasks and room is in ready_dests; one without tasks and sessions is freed.
+ *  3. A dest with tasks and room, whose relay is there, is in ready_dests; one without tasks
+ *     and sessions is freed.
  *
  * Over 500 lines because tasks, destinations and answers change each other's lists: their
  * invariants are checked by reading one file. */
@@ -31,11 +40,13 @@
 #define DELIVER_MS   60000
 #define RELAY_MS     (40 * 60 * 1000) /* RFC 5321 4.5.3.2 adds up to about half an hour */
 #define AGAIN_SOON_S 10 /* the role did not answer: its failure, not the mail's */
+#define LOST_MAX     3  /* deaths of the role while it had this task */
 
 struct dest {
     struct list ready; /* in ready_dests */
     struct list tasks;
     unsigned active;
+    unsigned relay; /* instance */
     struct schedule_window window;
     size_t domain_n;
     uint8_t domain[256];
@@ -46,6 +57,8 @@ struct task {
     struct queue *q;
     struct qmsg *m;
     struct dest *dest; /* NULL: local */
+    unsigned instance; /* of mailbox or relay */
+    unsigned lost;     /* times that it died with this task in hand */
     size_t n;
     size_t *numbers;
     int fd;
@@ -54,7 +67,8 @@ struct task {
 
 void deliver_init(struct queue *q)
 {
-    list_init(&q->out.local_tasks);
+    for (unsigned i = 0; i < ROLE_INSTANCES_MAX; i++)
+        list_init(&q->out.local[i].tasks);
     list_init(&q->out.ready_dests);
     list_init(&q->out.flying);
     q->out.dests = map_new(DESTS_MAX, q->env->rng);
@@ -79,7 +93,8 @@ void deliver_free(struct queue *q)
 
     if (q->out.dests == NULL)
         return;
-    drop_tasks(&q->out.local_tasks);
+    for (unsigned i = 0; i < ROLE_INSTANCES_MAX; i++)
+        drop_tasks(&q->out.local[i].tasks);
     drop_tasks(&q->out.flying);
     while (map_next(q->out.dests, &cursor, &key, &value)) {
         drop_tasks(&((struct dest *)value)->tasks);
@@ -107,6 +122,7 @@ static struct dest *dest_get(struct queue *q, struct span domain)
     list_init(&d->ready);
     list_init(&d->tasks);
     schedule_window_init(&d->window);
+    d->relay = role_relay(q->env, key);
     d->domain_n = domain.n;
     for (size_t i = 0; i < domain.n; i++)
         d->domain[i] = name[i];
@@ -122,11 +138,17 @@ static struct span dest_domain(const struct dest *d)
     return span_of(d->domain, d->domain_n);
 }
 
+static bool dest_is_ready(const struct queue *q, const struct dest *d)
+{
+    return !list_is_empty(&d->tasks) && d->active < d->window.limit &&
+           ipc_is_up(role_peer(q->env, ROLE_RELAY, d->relay));
+}
+
 /* Keep invariant 3. `d` may be gone. */
 static void dest_update(struct queue *q, struct dest *d)
 {
     list_remove(&d->ready);
-    if (!list_is_empty(&d->tasks) && d->active < d->window.limit)
+    if (dest_is_ready(q, d))
         list_add_tail(&q->out.ready_dests, &d->ready);
     else if (list_is_empty(&d->tasks) && d->active == 0) {
         (void)map_take(q->out.dests, dest_domain(d));
@@ -146,13 +168,18 @@ void deliver_wake(struct queue *q, bool do_forgive)
         if (do_forgive && d->window.limit < SCHEDULE_WINDOW_FIRST)
             schedule_window_init(&d->window);
         list_remove(&d->ready);
-        if (!list_is_empty(&d->tasks) && d->active < d->window.limit)
+        if (dest_is_ready(q, d))
             list_add_tail(&q->out.ready_dests, &d->ready);
     }
     deliver_dispatch(q);
 }
 
 /* Tasks ------------------------------------------------------------------------------------ */
+
+void deliver_peer(struct queue *q)
+{
+    deliver_wake(q, false);
+}
 
 static struct task *task_new(struct queue *q, struct qmsg *m, struct dest *d, size_t max)
 {
@@ -161,6 +188,7 @@ static struct task *task_new(struct queue *q, struct qmsg *m, struct dest *d, si
     t->q = q;
     t->m = m;
     t->dest = d;
+    t->instance = d != NULL ? d->relay : 0;
     t->fd = -1;
     t->numbers = mem_new(max, sizeof(*t->numbers));
     list_init(&t->link);
@@ -211,7 +239,8 @@ bool deliver_due(struct queue *q, struct qmsg *m)
             struct task *t = task_new(q, m, NULL, 1);
 
             task_add(t, i);
-            list_add_tail(&q->out.local_tasks, &t->link);
+            t->instance = role_mailbox(q->env, m->env->e.rcpts[i].account_id);
+            list_add_tail(&q->out.local[t->instance].tasks, &t->link);
         } else
             add_remote(q, m, i, now_s);
     }
@@ -306,17 +335,64 @@ static void answer(struct queue *q, struct qmsg *m, size_t i, enum relay_status 
     deferred(q, m, i, host, text);
 }
 
-/* Nobody answered: the attempt does not count. */
-static void no_answer(struct task *t)
+static struct ipc *task_peer(const struct task *t)
 {
+    return role_peer(t->q->env, t->dest == NULL ? ROLE_MAILBOX : ROLE_RELAY, t->instance);
+}
+
+/* It is not with the role any more. */
+static void task_leave(struct task *t)
+{
+    list_remove(&t->link);
+    if (t->dest == NULL) {
+        t->q->out.local[t->instance].active--;
+    } else {
+        t->q->out.remote_active--;
+        t->dest->active--;
+    }
+    if (t->fd != -1)
+        (void)close(t->fd);
+    t->fd = -1;
+}
+
+/* The role is not there: back to the front of what waits for it. */
+static void task_return(struct task *t)
+{
+    struct queue *q = t->q;
+
+    task_leave(t);
+    if (t->dest == NULL) {
+        list_add_head(&q->out.local[t->instance].tasks, &t->link);
+        return;
+    }
+    list_add_head(&t->dest->tasks, &t->link);
+    dest_update(q, t->dest);
+}
+
+/* Nobody answered: the attempt does not count. True when the task waits for the role's
+ * return; else its recipients have new states. */
+static bool no_answer(struct task *t)
+{
+    bool is_dead = !ipc_is_up(task_peer(t));
     int64_t now_s = queue_now(t->q);
 
+    if (is_dead && !t->m->is_removed && ++t->lost < LOST_MAX) {
+        task_return(t);
+        return true;
+    }
     for (size_t k = 0; k < t->n; k++) {
         struct qrcpt *r = &t->m->rcpts[t->numbers[k]];
 
+        if (t->lost == LOST_MAX) {
+            answer(t->q, t->m, t->numbers[k], RELAY_LATER, span_of(NULL, 0),
+                   SPAN_LIT("4.3.0 the program ended several times while it had this "
+                            "message"));
+            continue;
+        }
         r->state = t->m->is_removed ? RCPT_DONE : RCPT_WAITING;
         r->next_try_s = now_s + AGAIN_SOON_S;
     }
+    return false;
 }
 
 /* The task is over, its recipients have their new states. */
@@ -326,18 +402,11 @@ static void task_end(struct task *t)
     struct qmsg *m = t->m;
     struct dest *d = t->dest;
 
-    list_remove(&t->link);
+    task_leave(t);
     m->active -= (unsigned)t->n;
     queue_note_result(q, m, t->numbers, t->n);
-    if (d == NULL)
-        q->out.local_active--;
-    else {
-        q->out.remote_active--;
-        d->active--;
+    if (d != NULL)
         dest_update(q, d);
-    }
-    if (t->fd != -1)
-        (void)close(t->fd);
     free(t->numbers);
     free(t);
     spool_after(q, m);
@@ -351,9 +420,10 @@ static void deliver_answer(void *ctx, const struct ipc_in *in)
     struct task *t = ctx;
     struct m_deliver_result r;
 
-    if (in == NULL || !m_deliver_result_decode(in->payload, &r))
-        no_answer(t);
-    else
+    if (in == NULL || !m_deliver_result_decode(in->payload, &r)) {
+        if (no_answer(t))
+            return;
+    } else
         answer(t->q, t->m, t->numbers[0],
                r.status == ANSWER_YES  ? RELAY_SENT
                : r.status == ANSWER_NO ? RELAY_FAILED
@@ -385,8 +455,8 @@ static void send_deliver(struct task *t)
     buf_init(&payload, 4096);
     wr_init(&w, &payload);
     m_deliver_encode(&msg, &w);
-    (void)ipc_call(t->q->env->peer[ROLE_MAILBOX], IPC_DELIVER, buf_all(&payload), -1,
-                   DELIVER_MS, deliver_answer, t);
+    (void)ipc_call(task_peer(t), IPC_DELIVER, buf_all(&payload), -1, DELIVER_MS,
+                   deliver_answer, t);
     buf_free(&payload);
 }
 
@@ -420,9 +490,10 @@ static void relay_answer(void *ctx, const struct ipc_in *in)
     struct task *t = ctx;
     struct m_relay_result r;
 
-    if (in == NULL || !m_relay_result_decode(in->payload, &r))
-        no_answer(t);
-    else
+    if (in == NULL || !m_relay_result_decode(in->payload, &r)) {
+        if (no_answer(t))
+            return;
+    } else
         relay_results(t, &r);
     task_end(t);
 }
@@ -449,8 +520,8 @@ static void call_relay(struct task *t)
     buf_init(&payload, IPC_FRAME_MAX);
     wr_init(&w, &payload);
     m_relay_encode(&msg, &w);
-    (void)ipc_call(t->q->env->peer[ROLE_RELAY], IPC_RELAY, buf_all(&payload), t->fd,
-                   RELAY_MS, relay_answer, t);
+    (void)ipc_call(task_peer(t), IPC_RELAY, buf_all(&payload), t->fd, RELAY_MS,
+                   relay_answer, t);
     buf_free(&payload);
     buf_free(&envelope);
     (void)close(t->fd); /* the kernel has sent a copy */
@@ -468,6 +539,10 @@ static void open_done(void *ctx)
 {
     struct task *t = ctx;
 
+    if (!ipc_is_up(task_peer(t))) {
+        task_return(t);
+        return;
+    }
     if (t->fd != -1) {
         call_relay(t);
         return;
@@ -477,8 +552,8 @@ static void open_done(void *ctx)
         for (size_t k = 0; k < t->n; k++)
             answer(t->q, t->m, t->numbers[k], RELAY_FAILED, span_of(NULL, 0),
                    SPAN_LIT("5.3.0 the message file is missing here"));
-    } else
-        no_answer(t);
+    } else if (no_answer(t))
+        return;
     task_end(t);
 }
 
@@ -495,11 +570,25 @@ static void start_relay(struct queue *q, struct dest *d)
     dest_update(q, d);
     if (pool_run(q->blob_pool, open_work, open_done, t) == -1) {
         /* The pool is full: not in this turn. The task goes back to the front. */
-        d->active--;
-        q->out.remote_active--;
-        list_remove(&t->link);
+        task_leave(t);
         list_add_head(&d->tasks, &t->link);
         list_remove(&d->ready);
+    }
+}
+
+static void dispatch_local(struct queue *q, unsigned instance)
+{
+    struct list *tasks = &q->out.local[instance].tasks;
+    const struct ipc *mailbox = role_peer(q->env, ROLE_MAILBOX, instance);
+
+    while (ipc_is_up(mailbox) && q->out.local[instance].active < LOCAL_MAX &&
+           !list_is_empty(tasks)) {
+        struct task *t = LIST_ENTRY(tasks->next, struct task, link);
+
+        list_remove(&t->link);
+        list_add_tail(&q->out.flying, &t->link);
+        q->out.local[instance].active++;
+        send_deliver(t);
     }
 }
 
@@ -509,14 +598,9 @@ void deliver_dispatch(struct queue *q)
 
     if (q->is_stopping)
         return;
-    while (o->local_active < LOCAL_MAX && !list_is_empty(&o->local_tasks)) {
-        struct task *t = LIST_ENTRY(o->local_tasks.next, struct task, link);
-
-        list_remove(&t->link);
-        list_add_tail(&o->flying, &t->link);
-        o->local_active++;
-        send_deliver(t);
-    }
-    while (o->remote_active < REMOTE_MAX && !list_is_empty(&o->ready_dests))
+    for (unsigned i = 0; i < q->env->count[ROLE_MAILBOX]; i++)
+        dispatch_local(q, i);
+    while (o->remote_active < REMOTE_MAX * q->env->count[ROLE_RELAY] &&
+           !list_is_empty(&o->ready_dests))
         start_relay(q, LIST_ENTRY(o->ready_dests.next, struct dest, ready));
 }

@@ -130,21 +130,46 @@ static void closed(void *ctx, struct ipc *ch)
 {
     struct queue *q = ctx;
 
-    accept_body_closed(q, ch);
-    log_event(q->log, LOG_IPC_BROKEN, LOGF_S("text", "a neighbour of queue is gone"));
+    switch ((enum role)ipc_peer(ch)) {
+    case ROLE_EDGE:
+        accept_orphan(q, ch);
+        accept_body_closed(q, ch);
+        break;
+    case ROLE_MAILBOX:
+    case ROLE_RELAY:
+        deliver_peer(q);
+        break;
+    default: /* what is asked of them is asked again when it is due */
+        break;
+    }
 }
 
-static int connect_peers(struct queue *q, struct err *err)
+static void opened(void *ctx, struct ipc *ch)
+{
+    struct queue *q = ctx;
+
+    switch ((enum role)ipc_peer(ch)) {
+    case ROLE_MAILBOX:
+    case ROLE_RELAY:
+        deliver_peer(q);
+        break;
+    case ROLE_SIGNER:
+        accept_signer(q);
+        break;
+    default:
+        break;
+    }
+}
+
+static void connect_peers(struct queue *q)
 {
     static const enum role peers[] = {ROLE_EDGE, ROLE_MAILBOX, ROLE_RELAY, ROLE_SIGNER,
                                       ROLE_DIRECTORY};
-    static const struct ipc_handlers handlers = {.message = message, .closed = closed};
+    static const struct ipc_handlers handlers = {
+        .message = message, .closed = closed, .opened = opened};
 
-    for (size_t i = 0; i < COUNT_OF(peers); i++) {
-        if (role_connect(q->env, peers[i], &handlers, q, err) == -1)
-            return -1;
-    }
-    return 0;
+    for (size_t i = 0; i < COUNT_OF(peers); i++)
+        role_connect(q->env, peers[i], &handlers, q);
 }
 
 /* Start and stop ----------------------------------------------------------------------------- */
@@ -156,6 +181,7 @@ static void tick(void *ctx)
 
     loop_timer_set(q->tick, TICK_MS);
     spool_tick(q);
+    accept_tick(q);
     deliver_wake(q, false);
     if (now_s >= q->next_expire_s) {
         q->next_expire_s = now_s + EXPIRE_EACH_S;
@@ -235,8 +261,9 @@ void *queue_start_with(struct role_env *env, const struct fsops *fs,
     q->blob_pool = pool_new(env->loop, "queue.blob", 1, JOBS_MAX);
     q->sync_pool = pool_new(env->loop, "queue.sync", 1, JOBS_MAX);
     q->tick = loop_timer_new(env->loop, "queue.tick", tick, q);
-    if (open_store(q, &is_db_new, err) == -1 || connect_peers(q, err) == -1 ||
-        recover(q, is_db_new, err) == -1 || control_begin(q, err) == -1) {
+    connect_peers(q);
+    if (open_store(q, &is_db_new, err) == -1 || recover(q, is_db_new, err) == -1 ||
+        control_begin(q, err) == -1) {
         queue_stop(q);
         return NULL;
     }
@@ -266,8 +293,7 @@ void queue_stop(void *state)
     qdb_close(&q->db);
     history_close(&q->history);
     control_free(&q->control);
-    for (int r = 0; r < ROLE_COUNT; r++)
-        ipc_free(&q->env->peer[r]);
+    role_disconnect(q->env);
     accept_free(q);
     report_free(q);
     while (!list_is_empty(&q->all)) {

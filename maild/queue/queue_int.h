@@ -39,11 +39,13 @@
 
 /* Deliveries under way (deliver.c). */
 struct deliveries {
-    struct list local_tasks; /* struct task.link */
-    struct list flying;      /* tasks whose answer is awaited */
-    unsigned local_active;
-    struct map *dests;       /* domain --> struct dest */
-    struct list ready_dests; /* with tasks and room for one more session */
+    struct {
+        struct list tasks; /* struct task.link */
+        unsigned active;
+    } local[ROLE_INSTANCES_MAX]; /* by mailbox instance */
+    struct list flying;          /* tasks whose answer is awaited */
+    struct map *dests;           /* domain --> struct dest */
+    struct list ready_dests;     /* with tasks and room for one more session */
     unsigned remote_active;
 };
 
@@ -145,6 +147,12 @@ bool accept_body_is_from(const struct queue *q, const struct msgid *id,
 void accept_body_closed(struct queue *q, const struct ipc *ch);
 
 /* accept.c */
+/* That edge is gone: what it has not been promised yet is not taken. */
+void accept_orphan(struct queue *q, const struct ipc *edge);
+/* The signer is back: ask it what waits. */
+void accept_signer(struct queue *q);
+/* Give up on a signer that stays away. */
+void accept_tick(struct queue *q);
 /* A message of our own. `message` and `reported` (jrec.h) are copied; fn is told once. */
 typedef void (*accept_own_fn)(void *ctx, bool is_accepted);
 void accept_own(struct queue *q, const struct envelope *e, struct span message,
@@ -173,6 +181,8 @@ void deliver_free(struct queue *q);
 /* Make tasks for all recipients that are due. True when there were any. */
 bool deliver_due(struct queue *q, struct qmsg *m);
 void deliver_dispatch(struct queue *q);
+/* A mailbox or relay instance came or went: go on with what waited for it. */
+void deliver_peer(struct queue *q);
 /* Look at all destinations again; with `do_forgive`, forget which did not answer lately. */
 void deliver_wake(struct queue *q, bool do_forgive);
 

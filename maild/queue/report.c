@@ -255,8 +255,8 @@ static void header_done(void *ctx)
     buf_init(&payload, 1024);
     wr_init(&w, &payload);
     m_route_encode(&msg, &w);
-    (void)ipc_call(r->q->env->peer[ROLE_DIRECTORY], IPC_ROUTE, buf_all(&payload), -1,
-                   ROUTE_MS, routed, r);
+    (void)ipc_call(role_peer(r->q->env, ROLE_DIRECTORY, 0), IPC_ROUTE, buf_all(&payload),
+                   -1, ROUTE_MS, routed, r);
     buf_free(&payload);
 }
 

@@ -343,8 +343,8 @@ static void ask_dns(struct relay_job *j, const char *name, size_t host, uint16_t
     buf_init(&b, 1024);
     wr_init(&w, &b);
     m_resolve_encode(&m, &w);
-    l->call = ipc_call(j->relay->env->peer[ROLE_RESOLVER], IPC_RESOLVE, buf_all(&b), -1,
-                       LOOKUP_MS + 1000, on_resolved, l);
+    l->call = ipc_call(role_peer(j->relay->env, ROLE_RESOLVER, 0), IPC_RESOLVE,
+                       buf_all(&b), -1, LOOKUP_MS + 1000, on_resolved, l);
     buf_free(&b);
 }
 
@@ -358,7 +358,7 @@ static void ask_ours(struct relay_job *j, const char *name, size_t host)
     buf_init(&b, 1024);
     wr_init(&w, &b);
     m_smtp_in_domain_encode(&m, &w);
-    l->call = ipc_call(j->relay->env->peer[ROLE_DIRECTORY], IPC_SMTP_IN_DOMAIN,
+    l->call = ipc_call(role_peer(j->relay->env, ROLE_DIRECTORY, 0), IPC_SMTP_IN_DOMAIN,
                        buf_all(&b), -1, OURS_MS, on_ours, l);
     buf_free(&b);
 }

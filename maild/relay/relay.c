@@ -105,7 +105,7 @@ static void on_closed(void *ctx, struct ipc *ch)
 {
     struct relay *r = ctx;
 
-    if (ch != r->env->peer[ROLE_QUEUE])
+    if (ipc_peer(ch) != ROLE_QUEUE)
         return;
     free_jobs(&r->active);
     free_jobs(&r->waiting);
@@ -156,7 +156,8 @@ static void take_own_addresses(struct relay *r)
 
 void *relay_start(struct role_env *env, struct err *err)
 {
-    static const struct ipc_handlers handlers = {on_message, on_closed};
+    static const struct ipc_handlers handlers = {.message = on_message,
+                                                 .closed = on_closed};
     static const enum role peers[] = {ROLE_QUEUE, ROLE_RESOLVER, ROLE_DIRECTORY};
     struct relay *r = mem_new(1, sizeof(*r));
 
@@ -174,8 +175,7 @@ void *relay_start(struct role_env *env, struct err *err)
     if (r->tls == NULL)
         goto bad;
     for (size_t i = 0; i < COUNT_OF(peers); i++)
-        if (role_connect(env, peers[i], &handlers, r, err) == -1)
-            goto bad;
+        role_connect(env, peers[i], &handlers, r);
     return r;
 bad:
     relay_stop(r);
@@ -191,9 +191,7 @@ void relay_stop(void *state)
     free_jobs(&r->active);
     free_jobs(&r->waiting);
     pool_free(&r->pool); /* ends reads that were under way */
-    ipc_free(&r->env->peer[ROLE_QUEUE]);
-    ipc_free(&r->env->peer[ROLE_RESOLVER]);
-    ipc_free(&r->env->peer[ROLE_DIRECTORY]);
+    role_disconnect(r->env);
     loop_timer_free(&r->next);
     tlsctx_free(&r->tls);
     free(r->own_addrs);

@@ -158,7 +158,8 @@ static void take_all(const struct conf *c, const char *key, const char **out)
 
 void *resolver_role_start(struct role_env *env, struct err *err)
 {
-    static const struct ipc_handlers handlers = {on_message, on_closed};
+    static const struct ipc_handlers handlers = {.message = on_message,
+                                                 .closed = on_closed};
     static const enum role peers[] = {ROLE_EDGE, ROLE_RELAY};
     const char *forward[SERVERS_MAX + 1], *nodefault[SERVERS_MAX + 1];
     struct resolver_config cfg = {
@@ -179,8 +180,7 @@ void *resolver_role_start(struct role_env *env, struct err *err)
     if (r->resolver == NULL)
         goto bad;
     for (size_t i = 0; i < COUNT_OF(peers); i++)
-        if (role_connect(env, peers[i], &handlers, r, err) == -1)
-            goto bad;
+        role_connect(env, peers[i], &handlers, r);
     return r;
 bad:
     resolver_role_stop(r);
@@ -196,7 +196,6 @@ void resolver_role_stop(void *state)
     while (!list_is_empty(&r->questions))
         question_free(LIST_ENTRY(r->questions.next, struct question, link));
     resolver_free(&r->resolver);
-    ipc_free(&r->env->peer[ROLE_EDGE]);
-    ipc_free(&r->env->peer[ROLE_RELAY]);
+    role_disconnect(r->env);
     free(r);
 }

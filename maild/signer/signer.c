@@ -255,17 +255,9 @@ static void message(void *ctx, struct ipc *ch, const struct ipc_in *in)
         (void)close(in->fd);
 }
 
-static void closed(void *ctx, struct ipc *ch)
-{
-    struct signer *s = ctx;
-
-    (void)ch;
-    log_event(s->env->log, LOG_IPC_BROKEN, LOGF_S("text", "queue is gone"));
-}
-
 void *signer_start(struct role_env *env, struct err *err)
 {
-    static const struct ipc_handlers handlers = {.message = message, .closed = closed};
+    static const struct ipc_handlers handlers = {.message = message};
     struct signer *s = mem_new(1, sizeof(*s));
     char dir[4096];
 
@@ -280,8 +272,9 @@ void *signer_start(struct role_env *env, struct err *err)
         goto fail;
     }
     s->notify = notify_listen(env->loop, dir, "maild-signer", notified, s, err);
-    if (s->notify == NULL || role_connect(env, ROLE_QUEUE, &handlers, s, err) == -1)
+    if (s->notify == NULL)
         goto fail;
+    role_connect(env, ROLE_QUEUE, &handlers, s);
     poll(s);
     return s;
 fail:
@@ -300,7 +293,7 @@ void signer_stop(void *state)
     notify_free(&s->notify);
     pool_free(&s->db_pool);
     pool_free(&s->sign_pool);
-    ipc_free(&s->env->peer[ROLE_QUEUE]);
+    role_disconnect(s->env);
     forget_all(s);
     map_free(&s->cache);
     domaindb_close(&s->db);

@@ -93,33 +93,35 @@ static void ignore(void *ctx, struct ipc *ch, const struct ipc_in *in)
         (void)close(in->fd);
 }
 
-static void on_closed(void *ctx, struct ipc *ch)
-{
-    struct host *h = ctx;
-
-    if (h->edge == ch)
-        ipc_free(&h->edge);
-    else if (h->mailbox == ch)
-        ipc_free(&h->mailbox);
-}
-
-static void join(struct role_env *a, enum role b_role, struct role_env *b)
+/* The two ends of a channel that one of them, or both, is played here. */
+static void pair(int fds[2])
 {
     struct err err;
-    int fds[2];
 
     if (ipc_pair(fds, &err) == -1)
         die("join roles", &err);
-    a->peer_fd[b_role] = fds[0];
-    b->peer_fd[a->self] = fds[1];
+}
+
+/* Play `self` towards the role of `env`. */
+static struct ipc *play(struct role_env *env, enum role self,
+                        const struct ipc_handlers *hs, struct host *h)
+{
+    int fds[2];
+
+    pair(fds);
+    role_plug(env, self, 0, fds[0]);
+    return ipc_new(h->loop, fds[1], &maild_ipc_table, (uint8_t)self, (uint8_t)env->self,
+                   hs, h);
 }
 
 int main(int argc, char **argv)
 {
-    static const struct ipc_handlers directory = {on_auth, on_closed};
-    static const struct ipc_handlers nobody = {ignore, on_closed};
+    static const struct ipc_handlers directory = {.message = on_auth};
+    static const struct ipc_handlers nobody = {.message = ignore};
     struct host h = {.rng = rng_system()};
-    struct role_env edge, mailbox, other;
+    struct role_env edge, mailbox;
+    struct ipc *queue_e, *queue_m;
+    int fds[2];
     struct err err = {0, ""};
     void *edge_state, *mailbox_state;
     struct conf *conf;
@@ -142,23 +144,20 @@ int main(int argc, char **argv)
     if (conf == NULL)
         die("read the configuration", &err);
     for (int i = 0; i < ROLE_COUNT; i++)
-        edge.peer_fd[i] = -1;
-    mailbox = other = edge;
+        edge.count[i] = 1;
+    mailbox = edge;
     mailbox.self = ROLE_MAILBOX;
-    other.self = ROLE_DIRECTORY;
-    join(&edge, ROLE_MAILBOX, &mailbox);
-    join(&edge, ROLE_DIRECTORY, &other);
-    join(&mailbox, ROLE_DIRECTORY, &other);
-    h.edge = ipc_new(h.loop, other.peer_fd[ROLE_EDGE], &maild_ipc_table, ROLE_DIRECTORY,
-                     ROLE_EDGE, &directory, &h);
-    h.mailbox = ipc_new(h.loop, other.peer_fd[ROLE_MAILBOX], &maild_ipc_table,
-                        ROLE_DIRECTORY, ROLE_MAILBOX, &nobody, &h);
-    other.self = ROLE_QUEUE;
-    join(&mailbox, ROLE_QUEUE, &other);
     if ((mailbox_state = mailbox_start(&mailbox, &err)) == NULL)
         die("start the mailbox role", &err);
     if ((edge_state = edge_start(&edge, &err)) == NULL)
         die("start the edge role", &err);
+    pair(fds);
+    role_plug(&edge, ROLE_MAILBOX, 0, fds[0]);
+    role_plug(&mailbox, ROLE_EDGE, 0, fds[1]);
+    h.edge = play(&edge, ROLE_DIRECTORY, &directory, &h);
+    h.mailbox = play(&mailbox, ROLE_DIRECTORY, &nobody, &h);
+    queue_e = play(&edge, ROLE_QUEUE, &nobody, &h);
+    queue_m = play(&mailbox, ROLE_QUEUE, &nobody, &h);
     loop_on_signal(h.loop, SIGTERM, on_signal, &h);
     loop_on_signal(h.loop, SIGINT, on_signal, &h);
     (void)printf("ready\n");
@@ -166,10 +165,8 @@ int main(int argc, char **argv)
     loop_run(h.loop);
     edge_stop(edge_state);
     mailbox_stop(mailbox_state);
-    for (int i = 0; i < ROLE_COUNT; i++) {
-        ipc_free(&edge.peer[i]);
-        ipc_free(&mailbox.peer[i]);
-    }
+    ipc_free(&queue_e);
+    ipc_free(&queue_m);
     ipc_free(&h.edge);
     ipc_free(&h.mailbox);
     loop_free(&h.loop);

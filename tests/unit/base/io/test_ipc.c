@@ -82,7 +82,7 @@ static void on_answer(void *ctx, const struct ipc_in *in)
         ipc_free(&s->ch);
 }
 
-static const struct ipc_handlers handlers = {on_message, on_closed};
+static const struct ipc_handlers handlers = {.message = on_message, .closed = on_closed};
 
 static int set_up(void **state)
 {

@@ -17,6 +17,7 @@
 #include "maild/directory/throttle.h"
 #include "maild/ipc_msgs.h"
 #include "maild/roles.h"
+#include "tests/unit/maild/neighbour.h"
 #include "zones/account.h"
 #include "zones/change.h"
 #include "zones/domain.h"
@@ -89,17 +90,11 @@ static void on_closed(void *ctx, struct ipc *ch)
     (void)ch;
 }
 
-static const struct ipc_handlers handlers = {on_message, on_closed};
+static const struct ipc_handlers handlers = {.message = on_message, .closed = on_closed};
 
 static struct ipc *neighbour(struct fixture *f, enum role peer)
 {
-    struct err err = {0};
-    int fds[2];
-
-    assert_int_equal(ipc_pair(fds, &err), 0);
-    f->env.peer_fd[peer] = fds[0];
-    return ipc_new(f->loop, fds[1], &maild_ipc_table, (uint8_t)peer, ROLE_DIRECTORY,
-                   &handlers, f);
+    return neighbour_join(&f->env, peer, 0, &handlers, f);
 }
 
 static int setup(void **state)
@@ -134,13 +129,12 @@ static int setup(void **state)
                                .clock = &f->clock,
                                .rng = &f->rng,
                                .conf = f->conf};
-    for (int r = 0; r < ROLE_COUNT; r++)
-        f->env.peer_fd[r] = -1;
-    f->edge = neighbour(f, ROLE_EDGE);
-    f->mailbox = neighbour(f, ROLE_MAILBOX);
+    neighbours_count(&f->env);
     f->role = directory_start(&f->env, &err);
     if (f->role == NULL)
         fail_msg("%s", err.text);
+    f->edge = neighbour(f, ROLE_EDGE);
+    f->mailbox = neighbour(f, ROLE_MAILBOX);
     *state = f;
     return 0;
 }
@@ -161,8 +155,6 @@ static int teardown(void **state)
     char path[256];
 
     directory_stop(f->role);
-    for (int r = 0; r < ROLE_COUNT; r++)
-        ipc_free(&f->env.peer[r]);
     ipc_free(&f->edge);
     ipc_free(&f->mailbox);
     loop_free(&f->loop);

@@ -16,6 +16,7 @@
 #include "maild/edge/edge_int.h"
 #include "maild/edge/imap_login.h"
 #include "maild/ipc_msgs.h"
+#include "tests/unit/maild/neighbour.h"
 
 #define TURNS 1000
 
@@ -95,15 +96,12 @@ static void on_gone(void *ctx, struct ipc *ch)
 
 static void pair(struct world *w, enum role r)
 {
-    static const struct ipc_handlers directory = {on_directory, on_gone};
-    static const struct ipc_handlers mailbox = {on_mailbox, on_gone};
-    struct err err;
-    int fds[2];
+    static const struct ipc_handlers directory = {.message = on_directory,
+                                                  .closed = on_gone};
+    static const struct ipc_handlers mailbox = {.message = on_mailbox, .closed = on_gone};
 
-    assert_int_equal(ipc_pair(fds, &err), 0);
-    w->env.peer_fd[r] = fds[0];
-    w->fake[r] = ipc_new(w->loop, fds[1], &maild_ipc_table, (uint8_t)r, ROLE_EDGE,
-                         r == ROLE_DIRECTORY ? &directory : &mailbox, w);
+    w->fake[r] =
+        neighbour_join(&w->env, r, 0, r == ROLE_DIRECTORY ? &directory : &mailbox, w);
 }
 
 static int setup(void **state)
@@ -129,13 +127,12 @@ static int setup(void **state)
                                .clock = &w->clock,
                                .rng = &w->rng,
                                .conf = w->conf};
-    for (int r = 0; r < ROLE_COUNT; r++)
-        w->env.peer_fd[r] = -1;
-    pair(w, ROLE_DIRECTORY);
-    pair(w, ROLE_MAILBOX);
+    neighbours_count(&w->env);
     w->edge = edge_start(&w->env, &err);
     if (w->edge == NULL)
         fail_msg("%s", err.text);
+    pair(w, ROLE_DIRECTORY);
+    pair(w, ROLE_MAILBOX);
     buf_init(&w->got, 1u << 20);
     buf_init(&w->asked, 4096);
     w->client = w->inner = -1;
@@ -153,10 +150,8 @@ static int teardown(void **state)
         (void)close(w->client);
     if (w->inner != -1)
         (void)close(w->inner);
-    for (int r = 0; r < ROLE_COUNT; r++) {
-        ipc_free(&w->env.peer[r]);
+    for (int r = 0; r < ROLE_COUNT; r++)
         ipc_free(&w->fake[r]);
-    }
     loop_free(&w->loop);
     conf_free(&w->conf);
     buf_free(&w->got);

@@ -22,6 +22,7 @@
 #include "maild/edge/edge_int.h"
 #include "maild/ipc_msgs.h"
 #include "maild/smtp/session.h"
+#include "tests/unit/maild/neighbour.h"
 
 #define TURNS 1000
 
@@ -237,27 +238,16 @@ static void on_parent(void *ctx, struct ipc *ch, const struct ipc_in *in)
     (void)in;
 }
 
-static void on_gone(void *ctx, struct ipc *ch)
-{
-    (void)ctx;
-    (void)ch;
-}
-
 static void pair(struct world *w, enum role r)
 {
     static const struct ipc_handlers handlers[ROLE_COUNT] = {
-        [ROLE_PARENT] = {on_parent, on_gone},
-        [ROLE_DIRECTORY] = {on_directory, on_gone},
-        [ROLE_QUEUE] = {on_queue, on_gone},
-        [ROLE_RESOLVER] = {on_resolver, on_gone},
+        [ROLE_PARENT] = {.message = on_parent},
+        [ROLE_DIRECTORY] = {.message = on_directory},
+        [ROLE_QUEUE] = {.message = on_queue},
+        [ROLE_RESOLVER] = {.message = on_resolver},
     };
-    struct err err;
-    int fds[2];
 
-    assert_int_equal(ipc_pair(fds, &err), 0);
-    w->env.peer_fd[r] = fds[0];
-    w->fake[r] = ipc_new(w->loop, fds[1], &maild_ipc_table, (uint8_t)r, ROLE_EDGE,
-                         &handlers[r], w);
+    w->fake[r] = neighbour_join(&w->env, r, 0, &handlers[r], w);
 }
 
 static void call_service(struct world *w, enum conf_service service, const char *ip)
@@ -305,15 +295,14 @@ static int setup(void **state)
                                .clock = &w->clock,
                                .rng = &w->rng,
                                .conf = w->conf};
-    for (int r = 0; r < ROLE_COUNT; r++)
-        w->env.peer_fd[r] = -1;
+    neighbours_count(&w->env);
+    w->edge = edge_start(&w->env, &err);
+    if (w->edge == NULL)
+        fail_msg("%s", err.text);
     pair(w, ROLE_PARENT);
     pair(w, ROLE_DIRECTORY);
     pair(w, ROLE_QUEUE);
     pair(w, ROLE_RESOLVER);
-    w->edge = edge_start(&w->env, &err);
-    if (w->edge == NULL)
-        fail_msg("%s", err.text);
     w->arena = arena_new(1u << 20);
     buf_init(&w->got, 1u << 20);
     buf_init(&w->body, 4u << 20);
@@ -332,7 +321,6 @@ static int teardown(void **state)
     if (w->client != -1)
         (void)close(w->client);
     for (int r = 0; r < ROLE_COUNT; r++) {
-        ipc_free(&w->env.peer[r]);
         ipc_free(&w->fake[r]);
     }
     loop_free(&w->loop);

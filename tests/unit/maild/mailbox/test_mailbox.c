@@ -19,6 +19,7 @@
 #include "base/core/mem.h"
 #include "maild/ipc_msgs.h"
 #include "maild/roles.h"
+#include "tests/unit/maild/neighbour.h"
 
 #define TURNS 2000
 
@@ -59,28 +60,22 @@ static void on_gone(void *ctx, struct ipc *ch)
 
 static void pair(struct world *w, enum role r)
 {
-    static const struct ipc_handlers h = {ignore, on_gone};
-    struct err err;
-    int fds[2];
+    static const struct ipc_handlers h = {.message = ignore, .closed = on_gone};
 
-    assert_int_equal(ipc_pair(fds, &err), 0);
-    w->env.peer_fd[r] = fds[0];
-    w->fake[r] =
-        ipc_new(w->loop, fds[1], &maild_ipc_table, (uint8_t)r, ROLE_MAILBOX, &h, w);
+    w->fake[r] = neighbour_join(&w->env, r, 0, &h, w);
 }
 
 static void start(struct world *w)
 {
     struct err err = {0, ""};
 
-    for (int r = 0; r < ROLE_COUNT; r++)
-        w->env.peer_fd[r] = -1;
-    pair(w, ROLE_EDGE);
-    pair(w, ROLE_QUEUE);
-    pair(w, ROLE_DIRECTORY);
+    neighbours_count(&w->env);
     w->role = mailbox_start(&w->env, &err);
     if (w->role == NULL)
         fail_msg("%s", err.text);
+    pair(w, ROLE_EDGE);
+    pair(w, ROLE_QUEUE);
+    pair(w, ROLE_DIRECTORY);
 }
 
 static void stop(struct world *w)

@@ -18,6 +18,7 @@
 
 #include "base/core/mem.h"
 #include "maild/queue/queue_int.h"
+#include "tests/unit/maild/neighbour.h"
 
 #define NOW 1795000000
 
@@ -198,12 +199,7 @@ static void play(void *ctx, struct ipc *ch, const struct ipc_in *in)
         play_small(ctx, ch, in);
 }
 
-static void gone(void *ctx, struct ipc *ch)
-{
-    (void)ctx, (void)ch;
-}
-
-static const struct ipc_handlers handlers = {play, gone};
+static const struct ipc_handlers handlers = {.message = play};
 
 static void start_queue(struct world *w)
 {
@@ -216,21 +212,14 @@ static void start_queue(struct world *w)
     w->env.clock = &w->clock;
     w->env.rng = &w->rng;
     w->env.conf = w->conf;
-    for (int r = 0; r < ROLE_COUNT; r++) {
-        int fds[2];
-
-        w->env.peer_fd[r] = -1;
-        if (r == ROLE_QUEUE || !role_speaks(ROLE_QUEUE, (enum role)r))
-            continue;
-        assert_int_equal(ipc_pair(fds, &err), 0);
-        w->env.peer_fd[r] = fds[0];
-        w->peer[r] = ipc_new(w->loop, fds[1], &maild_ipc_table, (uint8_t)r, ROLE_QUEUE,
-                             &handlers, w);
-    }
+    neighbours_count(&w->env);
     w->q = queue_start_with(&w->env, w->fs != NULL ? w->fs : fsops_system(),
                             SEGMENTS_OCTETS_MIN, &err);
     if (w->q == NULL)
         fail_msg("%s", err.text);
+    for (int r = 0; r < ROLE_COUNT; r++)
+        if (r != ROLE_QUEUE && role_speaks(ROLE_QUEUE, (enum role)r))
+            w->peer[r] = neighbour_join(&w->env, (enum role)r, 0, &handlers, w);
 }
 
 static inline void stop_queue(struct world *w)

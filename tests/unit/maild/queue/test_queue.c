@@ -341,7 +341,7 @@ static void unfinished_large_body_leaves_no_file(void **state)
         if (way == 0)
             drop_body(w, &id);
         else if (way == 1)
-            accept_body_closed(w->q, w->q->env->peer[ROLE_EDGE]);
+            accept_body_closed(w->q, role_peer(w->q->env, ROLE_EDGE, 0));
         else {
             stop_queue(w);
             start_queue(w);

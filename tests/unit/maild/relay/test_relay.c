@@ -21,6 +21,7 @@
 #include "base/msg/envelope.h"
 #include "maild/ipc_msgs.h"
 #include "maild/roles.h"
+#include "tests/unit/maild/neighbour.h"
 
 /* ---- a mail server that follows its character ---- */
 
@@ -375,11 +376,8 @@ static struct ipc *join(struct fixture *f, enum role r,
                         void (*cb)(void *, struct ipc *, const struct ipc_in *))
 {
     const struct ipc_handlers h = {.message = cb};
-    int fds[2];
 
-    assert_int_equal(ipc_pair(fds, NULL), 0);
-    f->env.peer_fd[r] = fds[1];
-    return ipc_new(f->loop, fds[0], &maild_ipc_table, (uint8_t)r, ROLE_RELAY, &h, f);
+    return neighbour_join(&f->env, r, 0, &h, f);
 }
 
 static int set_up(void **state)
@@ -408,12 +406,13 @@ static int set_up(void **state)
                                .clock = clock_system(),
                                .rng = &f->rng,
                                .conf = f->conf};
-    f->queue = join(f, ROLE_QUEUE, NULL);
-    f->resolver = join(f, ROLE_RESOLVER, on_resolve);
-    f->directory = join(f, ROLE_DIRECTORY, on_directory);
+    neighbours_count(&f->env);
     f->relay = relay_start(&f->env, &err);
     if (f->relay == NULL)
         fail_msg("%s", err.text);
+    f->queue = join(f, ROLE_QUEUE, NULL);
+    f->resolver = join(f, ROLE_RESOLVER, on_resolve);
+    f->directory = join(f, ROLE_DIRECTORY, on_directory);
     f->mx = "10 good";
     *state = f;
     return 0;
