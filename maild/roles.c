@@ -2,7 +2,6 @@
 #include "maild/roles.h"
 
 #include <assert.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "maild/ipc_msgs.h"
@@ -96,34 +95,20 @@ void role_plug(struct role_env *env, enum role peer, unsigned instance, int fd)
         ipc_plug(ch, fd);
 }
 
-/* Gifts --------------------------------------------------------------------------------- */
-
-static struct role_gift *gift_find(const struct role_env *env, const char *name,
-                                   size_t index)
-{
-    for (size_t i = 0; i < env->n_given; i++)
-        if (strcmp(env->given[i].name, name) == 0 && index-- == 0)
-            return &env->given[i];
-    return NULL;
-}
+/* The bag ------------------------------------------------------------------------------- */
 
 int role_given(const struct role_env *env, const char *name, size_t index)
 {
-    struct role_gift *g = gift_find(env, name, index);
-    int fd = -1;
-
-    if (g != NULL) {
-        fd = g->fd;
-        g->fd = -1;
-    }
-    return fd;
+    return env->bag != NULL ? bag_take(env->bag, name, index) : -1;
 }
 
 const char *role_given_text(const struct role_env *env, const char *name, size_t index)
 {
-    const struct role_gift *g = gift_find(env, name, index);
+    struct span text = SPAN_LIT("");
 
-    return g != NULL ? g->text : NULL;
+    if (env->bag != NULL)
+        text = bag_text(env->bag, name, index);
+    return text.n > 0 ? (const char *)text.p : "";
 }
 
 /* Which instance ------------------------------------------------------------------------ */

@@ -20,6 +20,7 @@
 #include "base/core/log.h"
 #include "base/core/rng.h"
 #include "base/core/span.h"
+#include "base/io/bag.h"
 #include "base/io/ipc.h"
 #include "base/io/loop.h"
 
@@ -38,21 +39,14 @@ enum role {
 
 #define ROLE_INSTANCES_MAX 16u
 
-/* Something that the parent opened for a role, which may not or cannot open it itself:
+/* All that a role gets from outside. What it may not or cannot open itself stands in the bag:
  *
  *     name      text                  descriptor
  *     listen    SERVICE ADDR:PORT     listening TCP socket; one for each port      (edge)
  *     tls       -                     memory file: chain, then private key, PEM    (edge)
  *     control   path                  listening UNIX socket                       (queue)
  *     notify    path                  datagram socket for notices of changes     (signer)
- *
- * maild/given.h makes them. */
-struct role_gift {
-    const char *name, *text;
-    int fd; /* -1 once the role has taken it */
-};
-
-/* All that a role gets from outside. */
+ */
 struct role_env {
     enum role self;
     unsigned instance;          /* which of count[self] this is, from 0 */
@@ -62,8 +56,7 @@ struct role_env {
     const struct clock *clock;
     struct rng *rng;
     const struct conf *conf;
-    struct role_gift *given;
-    size_t n_given;
+    struct bag *bag; /* NULL: nothing was given */
     /* Made by role_connect(), NULL where it was not called. */
     struct ipc *peer[ROLE_COUNT][ROLE_INSTANCES_MAX];
     /* A peer broke the protocol: whoever started it should end it. May be NULL. */
@@ -115,10 +108,10 @@ bool role_is_up(const struct role_env *env, enum role peer);
  * when it does not speak with such a one. */
 void role_plug(struct role_env *env, enum role peer, unsigned instance, int fd);
 
-/* Descriptor of the index-th gift of this name, from now on the caller's; -1 when there is
- * none, or it was taken. */
+/* Descriptor of the index-th thing of this name in the bag, from now on the caller's; -1 when
+ * there is none, or it was taken. */
 int role_given(const struct role_env *env, const char *name, size_t index);
-/* Its text; NULL when there is none. Lives as long as the env. */
+/* Its text, "" when there is none. Lives as long as the bag. */
 const char *role_given_text(const struct role_env *env, const char *name, size_t index);
 
 /* An account's mail lives in shard NN of mail/NN, a shard belongs to one mailbox instance. */
