@@ -119,7 +119,7 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LOAD) $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK)
 # One fuzz target twice: driven by the fuzzer, and run over files only.
-FUZZ_COMMON := $(B)/obj/tests/fuzz/fuzz.o
+FUZZ_COMMON := $(patsubst %,$(B)/obj/tests/fuzz/%.o,fuzz imap_note)
 $(B)/target/%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_COMMON) $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK) -fsanitize=fuzzer

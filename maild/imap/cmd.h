@@ -207,7 +207,7 @@ struct imap_cmd {
     unsigned list_options;
     struct span reference;
     size_t n_patterns;
-    struct span *patterns; /* UTF-8 */
+    struct span *patterns; /* like the reference as sent: compared in modified UTF-7 */
     unsigned status_items;
     size_t n_words; /* ENABLE */
     struct span *words;

@@ -365,6 +365,17 @@ bool imap_parse(struct span text, struct arena *a, struct imap_cmd *cmd,
     return x.fault == NULL;
 }
 
+struct span imap_parse_tag(struct span text)
+{
+    struct imap_cmd cmd;
+    struct lex x;
+
+    memset(&cmd, 0, sizeof(cmd));
+    lex_init(&x, text, NULL); /* an atom is borrowed, so no arena is needed */
+    (void)take_tag(&x, &cmd);
+    return cmd.tag;
+}
+
 bool imap_append_parse(struct span seg, bool is_first, struct arena *a,
                        struct imap_append *out)
 {

@@ -38,6 +38,8 @@ const struct imap_verb *imap_verb_find(struct span name);
  * *verb is NULL when the command is unknown. */
 bool imap_parse(struct span text, struct arena *a, struct imap_cmd *cmd,
                 const struct imap_verb **verb, const char **fault);
+/* The tag in front of a command that is not taken apart further; p == NULL for none. */
+struct span imap_parse_tag(struct span text);
 /* Parse one segment of APPEND up to and with its announced literal: the first from the tag
  * on, the others from the octets behind the literal before. False when this is not a whole
  * segment that ends in a message literal. */

@@ -385,6 +385,17 @@ static enum imap_do line_done(struct imap_session *s, struct buf *out)
     return IMAP_DO_MORE;
 }
 
+/* The line announced a waiting literal that will not be taken. */
+static enum imap_do literal_refused(struct imap_session *s, struct buf *out)
+{
+    if (s->phase != IMAP_PHASE_COMMAND) /* literals have no meaning there */
+        return line_done(s, out);
+    s->cmd.tag = imap_parse_tag(collect_text(&s->collect));
+    if (s->cmd.tag.p == NULL)
+        return say_bad(s, out, "a command begins with a tag");
+    return answer(s, out, "NO", "LIMIT", "the literal is too large for this command");
+}
+
 enum imap_do imap_session_input(struct imap_session *s, struct span in, size_t *used,
                                 struct buf *out)
 {
@@ -405,8 +416,7 @@ enum imap_do imap_session_input(struct imap_session *s, struct span in, size_t *
     case COLLECT_DONE:
         return line_done(s, out);
     case COLLECT_REFUSED:
-        set_append_tag(s);
-        return answer(s, out, "NO", "LIMIT", "the literal is too large for this command");
+        return literal_refused(s, out);
     case COLLECT_OVERFLOW:
         break;
     }
