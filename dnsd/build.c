@@ -8,6 +8,10 @@
  *                     (the database was replaced): all ids are pushed, and what was known
  *                     but is no longer there is removed
  *
+ * At a start build_plan() and build_adopt() take the place of the first step: what the keeper
+ * has an image of is served with that, and only what changed since is pushed, below everything
+ * else (`n_stale`).
+ *
  * An id that is pushed twice is built twice: harmless, and rare. A zone that fails keeps its
  * last image with the server; only a zone that never had one is reported as withheld.
  *
@@ -15,15 +19,12 @@
  * there was only one: then nothing is removed and `since` stays, until it is confirmed. */
 #include "dnsd/build.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/core/map.h"
 #include "base/core/mem.h"
-#include "base/core/wire.h"
 #include "base/dns/dname.h"
 #include "zones/change.h"
 #include "zones/draft.h"
@@ -31,14 +32,7 @@
 #include "zones/image_build.h"
 #include "zones/lint.h"
 
-enum {
-    BATCH_OCTETS = 4 << 20,
-    BATCH_ZONES = 2000,
-    NAMES_MAX =
-        120000, /* octets of a REMOVED message; the rest waits for the next step */
-    ARENA_MAX = 64 << 20,
-    ZONES_MAX = 10000000,
-};
+enum { ZONES_MAX = 10000000 };
 
 struct build {
     char *data_dir;
@@ -47,6 +41,8 @@ struct build {
     int64_t since; /* -1: everything is to be done */
     int64_t *todo;
     size_t n_todo, cap_todo;
+    size_t n_stale;  /* at the bottom of the stack: an older image is being served */
+    bool is_adopted; /* the next step builds nothing stale, so that answering can begin */
     struct map
         *known; /* names of zones that were built at least once; the value only says so */
     struct buf image;
@@ -94,70 +90,6 @@ void build_restart(struct build *b)
     b->since = -1;
 }
 
-/* --- the batch --- */
-
-static struct batch *batch_new(void)
-{
-    struct batch *t = mem_new(1, sizeof(*t));
-
-    t->arena = arena_new(ARENA_MAX);
-    t->fd = -1;
-    buf_init(&t->removed, (size_t)NAMES_MAX + 512);
-    buf_init(&t->withheld, (size_t)NAMES_MAX + 512);
-    return t;
-}
-
-void batch_free(struct batch **t)
-{
-    if (*t == NULL)
-        return;
-    if ((*t)->fd != -1)
-        (void)close((*t)->fd);
-    arena_free(&(*t)->arena);
-    buf_free(&(*t)->removed);
-    buf_free(&(*t)->withheld);
-    free((*t)->items);
-    free(*t);
-    *t = NULL;
-}
-
-static struct build_item *add_item(struct batch *t, enum build_news news,
-                                   const char *zone, const char *why)
-{
-    struct build_item *it;
-
-    if (t->n_items == t->cap_items) {
-        t->cap_items = t->cap_items == 0 ? 16 : t->cap_items * 2;
-        t->items = mem_resize(t->items, t->cap_items, sizeof(t->items[0]));
-    }
-    it = &t->items[t->n_items++];
-    *it = (struct build_item){.news = news};
-    it->zone = arena_strdup(t->arena, span_str(zone));
-    it->why = arena_strdup(t->arena, span_str(why));
-    if (it->zone == NULL || it->why == NULL) { /* cannot be: a batch is bounded */
-        it->zone = "";
-        it->why = "";
-    }
-    return it;
-}
-
-static bool has_room(const struct buf *names)
-{
-    return names->len <= NAMES_MAX - 2 - DNAME_MAX;
-}
-
-static bool put_name(struct buf *names, const char *zone)
-{
-    struct dname name;
-    struct wr w;
-
-    if (!has_room(names) || dname_parse(span_str(zone), NULL, &name) != DNAME_OK)
-        return false;
-    wr_init(&w, names);
-    wr_span16(&w, dname_span(&name));
-    return !w.is_bad;
-}
-
 /* --- what is to be done --- */
 
 static void push(struct build *b, int64_t id)
@@ -181,12 +113,12 @@ static void remove_zone(struct scan *s, const char *zone)
 {
     if (map_get(s->b->known, span_str(zone)) == NULL)
         return;
-    if (!put_name(&s->t->removed, zone)) {
+    if (!batch_put_name(&s->t->removed, zone)) {
         s->is_cut = true;
         return;
     }
     (void)map_take(s->b->known, span_str(zone));
-    (void)add_item(s->t, BUILD_REMOVED, zone, "");
+    (void)batch_add(s->t, BUILD_REMOVED, zone, "");
 }
 
 static void on_touch(void *ctx, const struct zone_touch *touch)
@@ -222,7 +154,7 @@ static int push_all(struct scan *s)
     void *value;
     int rc;
 
-    s->b->n_todo = 0;
+    s->b->n_todo = s->b->n_stale = 0;
     s->present = map_new(ZONES_MAX, s->b->rng);
     rc = domain_each(s->b->db, on_domain, s, &s->t->err);
     while (rc == 0 && map_next(s->b->known, &cursor, &zone, &value)) {
@@ -271,6 +203,64 @@ static int look_for_changes(struct build *b, struct batch *t, bool may_be_empty)
     return 0;
 }
 
+/* --- with what is there from an earlier run --- */
+
+static void plan_domain(void *ctx, const struct zone_made *made)
+{
+    plan_add(ctx, &(struct plan_zone){.domain_id = made->domain_id,
+                                      .serial = made->serial,
+                                      .at_s = made->at_s,
+                                      .name = made->name});
+}
+
+struct plan *build_plan(struct build *b)
+{
+    struct plan *p = plan_new();
+    int64_t serial = -1;
+
+    if (b->db == NULL)
+        b->db = domaindb_open(b->data_dir, NULL, 0, &p->err);
+    if (b->db == NULL || db_exec(b->db->main, "BEGIN", &p->err) != 0)
+        return p;
+    if (change_zones(b->db, plan_domain, p, &p->err) == 0)
+        serial = change_last(b->db, &p->err);
+    db_rollback(b->db->main);
+    p->serial = serial;
+    return p;
+}
+
+static void push_state(struct build *b, const struct plan *plan, enum plan_state state)
+{
+    for (size_t i = 0; i < plan->n; i++)
+        if (plan->zones[i].state == state)
+            push(b, plan->zones[i].domain_id);
+}
+
+/* `since` stays what it is when it is known: so what went since then is still found. It stays
+ * -1 when all zones are gone, and the next step finds that suspicious. */
+void build_adopt(struct build *b, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->n; i++) {
+        struct span name = span_str(plan->zones[i].name);
+
+        if (plan->zones[i].state == PLAN_MISSING)
+            (void)map_take(b->known, name);
+        else
+            (void)!map_put(b->known, name, b);
+    }
+    for (size_t i = 0; i < plan->n_kept; i++)
+        (void)!map_put(b->known, span_str(plan->kept[i]), b);
+    if (plan->was_all_gone)
+        return;
+    b->n_todo = 0;
+    push_state(b, plan, PLAN_STALE);
+    b->n_stale = b->n_todo;
+    push_state(b, plan, PLAN_MISSING);
+    b->is_adopted = true;
+    if (b->since == -1)
+        b->since = plan->serial;
+}
+
 /* --- building --- */
 
 static void take_first_error(void *ctx, const struct lint_finding *f)
@@ -283,9 +273,9 @@ static void take_first_error(void *ctx, const struct lint_finding *f)
 
 static void refuse(struct build *b, struct batch *t, const char *zone, const char *why)
 {
-    (void)add_item(t, BUILD_REFUSED, zone, why);
+    (void)batch_add(t, BUILD_REFUSED, zone, why);
     if (map_get(b->known, span_str(zone)) == NULL)
-        (void)!put_name(&t->withheld, zone);
+        (void)!batch_put_name(&t->withheld, zone);
 }
 
 static int compile(struct build *b, const struct zone *z, struct err *err)
@@ -301,7 +291,7 @@ static int compile(struct build *b, const struct zone *z, struct err *err)
 }
 
 static void build_zone(struct build *b, struct batch *t, const struct zone *z,
-                       const char *name)
+                       const char *name, const struct zone_made *made)
 {
     struct err err;
     struct build_item *it;
@@ -315,10 +305,13 @@ static void build_zone(struct build *b, struct batch *t, const struct zone *z,
         return;
     }
     t->count++;
-    it = add_item(t, BUILD_BUILT, name, "");
+    it = batch_add(t, BUILD_BUILT, name, "");
     it->soa_serial = zone_serial(z);
     it->records = (uint32_t)zone_records(z);
     it->octets = b->image.len;
+    it->domain_id = made->domain_id;
+    it->serial = made->serial;
+    it->at_s = made->at_s;
     (void)!map_put(b->known, span_str(name), b);
 }
 
@@ -327,15 +320,18 @@ static void build_zone(struct build *b, struct batch *t, const struct zone *z,
 static int build_domain(struct build *b, struct batch *t, struct draft *dr, int64_t id)
 {
     struct domain_row row;
+    struct zone_made made;
     struct zone *z = NULL;
     struct err err = {0};
     enum domaindb_result r = domain_get(b->db, id, &row, &t->err);
 
+    if (r == DOMAINDB_OK && change_made(b->db, id, &made, &t->err) != 0)
+        r = DOMAINDB_FAULT;
     if (r == DOMAINDB_OK)
         r = draft_zone(dr, id, &z, &err);
     switch (r) {
     case DOMAINDB_OK:
-        build_zone(b, t, z, row.name);
+        build_zone(b, t, z, row.name, &made);
         break;
     case DOMAINDB_EXISTS:
     case DOMAINDB_REFUSED:
@@ -355,44 +351,24 @@ static int build_domain(struct build *b, struct batch *t, struct draft *dr, int6
 static int build_todo(struct build *b, struct batch *t)
 {
     struct draft dr;
+    size_t floor = b->is_adopted || b->n_todo > b->n_stale ? b->n_stale : 0;
     int rc = 0;
 
-    if (b->n_todo == 0)
+    b->is_adopted = false;
+    if (b->n_todo == floor)
         return 0;
     if (draft_open(&dr, b->db, &t->err) != 0)
         return -1;
-    while (rc == 0 && b->n_todo > 0 && b->images.len < BATCH_OCTETS &&
-           t->n_items < BATCH_ZONES && has_room(&t->withheld)) {
+    while (rc == 0 && b->n_todo > floor && b->images.len < BATCH_OCTETS &&
+           t->n_items < BATCH_ZONES && batch_has_room(&t->withheld)) {
         rc = build_domain(b, t, &dr, b->todo[b->n_todo - 1]);
         if (rc == 0)
             b->n_todo--;
     }
+    if (b->n_stale > b->n_todo)
+        b->n_stale = b->n_todo;
     draft_close(&dr);
     return rc;
-}
-
-/* Nobody can change or shrink it any more, so the reader may map it safely. */
-static int seal_images(struct build *b, struct batch *t)
-{
-    size_t done = 0;
-
-    if (t->count == 0)
-        return 0;
-    t->fd = memfd_create("signpost-zones", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (t->fd == -1)
-        return err_sys(&t->err, "memory for %zu octets of zones", b->images.len);
-    while (done < b->images.len) {
-        ssize_t n = write(t->fd, b->images.data + done, b->images.len - done);
-
-        if (n <= 0)
-            return err_sys(&t->err, "memory for %zu octets of zones", b->images.len);
-        done += (size_t)n;
-    }
-    if (fcntl(t->fd, F_ADD_SEALS,
-              F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == -1)
-        return err_sys(&t->err, "seal zones");
-    t->octets = b->images.len;
-    return 0;
 }
 
 static int step(struct build *b, struct batch *t, bool may_be_empty)
@@ -407,7 +383,7 @@ static int step(struct build *b, struct batch *t, bool may_be_empty)
     if (rc == 0)
         rc = build_todo(b, t);
     db_rollback(b->db->main);
-    return rc == 0 ? seal_images(b, t) : -1;
+    return rc == 0 ? batch_seal(t, buf_all(&b->images)) : -1;
 }
 
 /* A failed step sends nothing but removals, which were taken note of; all else is built
@@ -437,6 +413,7 @@ struct batch *build_step(struct build *b, bool may_be_empty)
     t->is_failed = step(b, t, may_be_empty) != 0;
     if (t->is_failed)
         drop_built(b, t);
+    t->unserved = t->left + b->n_todo - b->n_stale;
     t->left += b->n_todo;
     return t;
 }

@@ -3,8 +3,8 @@
  *
  * Why:       SQLite, generating and compiling block, so they run in pool jobs; this is what
  *            such a job does.
- * Ownership: struct build belongs to one pool thread; a batch belongs to whoever has it.
- * Threads:   build_step always on the same thread; batch_* anywhere.
+ * Ownership: struct build belongs to one pool thread.
+ * Threads:   all but new, free and check on that thread.
  *
  * One step looks for changes, then compiles zones until the batch is full. What is still to
  * be done stays in the struct, newest change first, so that a single change does not wait
@@ -15,10 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/core/arena.h"
-#include "base/core/buf.h"
 #include "base/core/err.h"
 #include "base/core/rng.h"
+#include "dnsd/batch.h"
+#include "dnsd/plan.h"
 
 struct build;
 
@@ -29,43 +29,16 @@ void build_free(struct build **b);
  * open. */
 MUST_USE int build_check(const char *data_dir, struct err *err);
 
-enum build_news {
-    BUILD_BUILT,   /* its image is in the batch */
-    BUILD_REFUSED, /* not fit to be published: `why` */
-    BUILD_REMOVED, /* no longer hosted here */
-};
-
-/* What became of one zone. */
-struct build_item {
-    enum build_news news;
-    const char *zone; /* text without final dot */
-    const char *why;  /* BUILD_REFUSED: "" otherwise */
-    uint32_t soa_serial;
-    uint32_t records;
-    size_t octets; /* of the image */
-};
-
-/* The outcome of a step. */
-struct batch {
-    struct arena *arena; /* of items and their texts */
-    struct build_item *items;
-    size_t n_items, cap_items;
-    int fd; /* sealed memory with the images, -1 when there are none */
-    uint64_t octets;
-    uint32_t count;
-    struct buf removed;    /* span16 wire names */
-    struct buf withheld;   /* of zones refused */
-    int64_t serial;        /* newest change the database has */
-    size_t left;           /* zones that are still to be built */
-    bool is_empty_refused; /* all zones vanished at once; nothing was removed */
-    bool is_failed;        /* the database: *err filled, nothing was lost, try again */
-    struct err err;
-};
+/* What the database has now, for the keeper of images (dnsd/keep.h) to find what is already
+ * there. Nothing is built. */
+struct plan *build_plan(struct build *b);
+/* Take over what the keeper found: what is missing is built first, what is stale after that.
+ * To be called before the next step, on the same thread. */
+void build_adopt(struct build *b, const struct plan *plan);
 
 /* Look for changes and build. `may_be_empty`: believe a database without any zone. */
 struct batch *build_step(struct build *b, bool may_be_empty);
 /* Forget what was built: the next step does everything again (after a lost batch). */
 void build_restart(struct build *b);
-void batch_free(struct batch **t);
 
 #endif

@@ -8,10 +8,15 @@
  *     notify datagram, poll timer, work left  ->  step  ->  batch  ->  IMAGES, REMOVED,
  *     WITHHELD to serve  ->  PUBLISHED: the zones' state is noted
  *
+ * The first steps are others: PLAN (what the database has), LOAD (images of an earlier run,
+ * dnsd/keep.h) until all are sent, then steps for what is missing, then LOADED, and whatever
+ * is stale is built while serve answers already.
+ *
  * 1. At most one step runs; a wish that comes meanwhile is remembered (`is_wanted`).
  * 2. At most IN_FLIGHT batches wait for PUBLISHED, so memory is bounded while a large
  *    database is loaded and the next batch is built while the last is being taken over.
- * 3. A batch that serve does not confirm is lost; then all is built again. */
+ * 3. A batch that serve does not confirm is lost; then all is built again.
+ * 4. What serve has confirmed is saved, behind everything else. */
 #include "dnsd/builder.h"
 
 #include <stdlib.h>
@@ -25,6 +30,7 @@
 #include "base/io/pool.h"
 #include "dnsd/build.h"
 #include "dnsd/ipc_msgs.h"
+#include "dnsd/keep.h"
 
 enum {
     POLL_MS = 1000,
@@ -32,7 +38,6 @@ enum {
     IN_FLIGHT = 3,
     ANSWER_MS = 60000,
     STATS_MS = 2000,
-    ZONES_MAX = 10000000,
     LOG_EACH_MAX = 16, /* zones of one batch that get a log line of their own */
 };
 
@@ -43,8 +48,12 @@ struct builder {
     struct build *build; /* the pool thread's while a step runs */
     struct notify *notify;
     struct loop_timer *poll;
-    struct map *zones; /* name -> struct zone_status */
+    struct keep *keep;
+    struct zonestat *zones;
+    struct plan *plan; /* while images of an earlier run are being brought back */
     bool is_running, is_wanted, is_stopping;
+    bool must_load;  /* begin with what is on disk */
+    size_t unserved; /* zones that serve has nothing of yet */
     bool must_restart, may_be_empty;
     bool step_restarts, step_may_be_empty; /* the step's own copies while it runs */
     struct list flights;                   /* batches on their way, in order */
@@ -71,68 +80,7 @@ struct flight {
 
 static void want_step(struct builder *b);
 
-/* --- state of the zones --- */
-
-static struct zone_status *zone_of(struct builder *b, const char *name)
-{
-    struct zone_status *z = map_get(b->zones, span_str(name));
-
-    if (z != NULL)
-        return z;
-    z = mem_new(1, sizeof(*z));
-    if (map_put(b->zones, span_str(name), z) == 0)
-        return z;
-    free(z);
-    return NULL;
-}
-
-static void zone_status_free(struct zone_status *z)
-{
-    if (z == NULL)
-        return;
-    free(z->fault);
-    free(z);
-}
-
-static void set_fault(struct builder *b, struct zone_status *z, const char *why)
-{
-    b->status.faulty += (size_t)((why != NULL) - (z->fault != NULL));
-    free(z->fault);
-    z->fault = why != NULL ? mem_strdup(why) : NULL;
-}
-
-static void note_built(struct builder *b, const struct build_item *it, int64_t now_s)
-{
-    struct zone_status *z = zone_of(b, it->zone);
-
-    if (z == NULL)
-        return;
-    b->status.served += z->soa_serial == 0;
-    set_fault(b, z, NULL);
-    z->soa_serial = it->soa_serial;
-    z->records = it->records;
-    z->octets = it->octets;
-    z->published_s = now_s;
-}
-
-static void note_refused(struct builder *b, const struct build_item *it)
-{
-    struct zone_status *z = zone_of(b, it->zone);
-
-    if (z != NULL)
-        set_fault(b, z, it->why);
-}
-
-static void note_removed(struct builder *b, const struct build_item *it)
-{
-    struct zone_status *z = map_take(b->zones, span_str(it->zone));
-
-    if (z == NULL)
-        return;
-    b->status.served -= z->soa_serial != 0;
-    set_fault(b, z, NULL);
-    zone_status_free(z);
-}
+/* --- outcomes --- */
 
 static void log_item(struct builder *b, const struct build_item *it, int64_t ms)
 {
@@ -151,6 +99,8 @@ static void log_item(struct builder *b, const struct build_item *it, int64_t ms)
     case BUILD_REMOVED:
         log_event(log, LOG_DNS_ZONE_REMOVED, LOGF_S("zone", it->zone));
         break;
+    case BUILD_KEPT: /* dns.images.loaded counts them */
+        break;
     }
 }
 
@@ -163,18 +113,25 @@ static void note_items(struct builder *b, const struct batch *t, int64_t began_u
     for (size_t i = 0; i < t->n_items; i++) {
         const struct build_item *it = &t->items[i];
 
-        if (it->news == BUILD_BUILT)
-            note_built(b, it, now_s);
-        else if (it->news == BUILD_REFUSED)
-            note_refused(b, it);
-        else
-            note_removed(b, it);
+        zonestat_note(b->zones, it, now_s);
         if (it->news == BUILD_REFUSED || (b->is_loaded && t->n_items <= LOG_EACH_MAX))
             log_item(b, it, ms);
     }
 }
 
 /* --- to serve --- */
+
+/* Of an empty batch there is nothing to write. */
+static void save(struct builder *b, struct batch **t)
+{
+    bool is_news = false;
+
+    for (size_t i = 0; i < (*t)->n_items && !is_news; i++)
+        is_news =
+            (*t)->items[i].news == BUILD_BUILT || (*t)->items[i].news == BUILD_REMOVED;
+    if (is_news)
+        keep_save(b->keep, t);
+}
 
 static void on_published(void *ctx, const struct ipc_in *in)
 {
@@ -192,6 +149,7 @@ static void on_published(void *ctx, const struct ipc_in *in)
     } else {
         note_items(b, f->batch, f->began_us);
         b->status.octets = m.octets;
+        save(b, &f->batch);
     }
     batch_free(&f->batch);
     free(f);
@@ -248,8 +206,9 @@ static void on_serving(void *ctx, const struct ipc_in *in)
     if (in == NULL || b->is_stopping)
         return;
     b->status.is_ready = true;
-    log_event(b->env->log, LOG_DNS_ZONES_LOADED, LOGF_N("zones", b->status.served),
-              LOGF_N("faulty", b->status.faulty),
+    log_event(b->env->log, LOG_DNS_ZONES_LOADED,
+              LOGF_N("zones", zonestat_served(b->zones)),
+              LOGF_N("faulty", zonestat_faulty(b->zones)),
               LOGF_N("ms", (clock_mono_us(b->env->clock) - b->started_us) / 1000));
     b->on_ready(b->ready_ctx);
 }
@@ -275,6 +234,8 @@ static void work_step(void *ctx)
 {
     struct builder *b = ctx;
 
+    if (b->plan != NULL)
+        build_adopt(b->build, b->plan);
     if (b->step_restarts)
         build_restart(b->build);
     b->batch = build_step(b->build, b->step_may_be_empty);
@@ -285,13 +246,29 @@ static void note_trouble(struct builder *b, const struct batch *t)
     if (t->is_failed && strcmp(b->fault, t->err.text) != 0)
         log_event(b->env->log, LOG_DNS_BUILD_FAILED, LOGF_S("text", t->err.text));
     if (t->is_empty_refused && !b->status.is_empty_refused)
-        log_event(b->env->log, LOG_DNS_EMPTY_REFUSED, LOGF_N("zones", b->status.zones));
+        log_event(b->env->log, LOG_DNS_EMPTY_REFUSED,
+                  LOGF_N("zones", zonestat_count(b->zones)));
     if (!t->is_failed || !span_copy(span_str(t->err.text), b->fault, sizeof(b->fault)))
         b->fault[0] = '\0';
     b->status.is_empty_refused = t->is_empty_refused;
     if (!t->is_failed)
         b->status.serial = t->serial;
     b->status.left = t->left;
+    b->unserved = t->unserved;
+}
+
+static void send_batch(struct builder *b, struct batch **t)
+{
+    send_names(b, DIPC_REMOVED, &(*t)->removed);
+    send_names(b, DIPC_WITHHELD, &(*t)->withheld);
+    if ((*t)->count > 0) {
+        send_images(b, *t);
+        *t = NULL;
+        return;
+    }
+    note_items(b, *t, b->began_us);
+    save(b, t);
+    batch_free(t);
 }
 
 static void done_step(void *ctx)
@@ -306,15 +283,10 @@ static void done_step(void *ctx)
         batch_free(&t);
         return;
     }
+    if (b->plan != NULL)
+        keep_sweep(b->keep, &b->plan);
     note_trouble(b, t);
-    send_names(b, DIPC_REMOVED, &t->removed);
-    send_names(b, DIPC_WITHHELD, &t->withheld);
-    if (t->count > 0) {
-        send_images(b, t);
-    } else {
-        note_items(b, t, b->began_us);
-        batch_free(&t);
-    }
+    send_batch(b, &t);
     if (is_failed) {
         loop_timer_set(b->poll, RETRY_MS);
         return;
@@ -323,11 +295,69 @@ static void done_step(void *ctx)
     want_step(b);
 }
 
+static void work_plan(void *ctx)
+{
+    struct builder *b = ctx;
+
+    b->plan = build_plan(b->build);
+}
+
+/* Without a plan there is nothing to load for: the step says what is wrong. */
+static void done_plan(void *ctx)
+{
+    struct builder *b = ctx;
+
+    b->is_running = false;
+    b->must_load = false;
+    if (b->plan->serial == -1)
+        plan_free(&b->plan);
+    want_step(b);
+}
+
+static void done_load(void *ctx, struct batch *t)
+{
+    struct builder *b = ctx;
+
+    b->is_running = false;
+    if (b->is_stopping) {
+        batch_free(&t);
+        return;
+    }
+    send_batch(b, &t);
+    want_step(b);
+}
+
+/* Bring back what is on disk; false when that is done. */
+static bool want_load(struct builder *b)
+{
+    if (b->must_load) {
+        plan_free(&b->plan);
+        b->is_running = pool_run(b->pool, work_plan, done_plan, b) == 0;
+        return b->is_running;
+    }
+    if (b->plan == NULL || b->plan->is_loaded)
+        return false;
+    b->is_running = true;
+    keep_load(b->keep, b->plan, done_load, b);
+    return true;
+}
+
+/* Serve has, or is about to confirm, something of every zone. */
+static bool is_all_sent(const struct builder *b)
+{
+    return b->plan == NULL && b->unserved == 0 && b->fault[0] == '\0';
+}
+
 /* Start a step if one is wanted and nothing stands against it. */
 static void want_step(struct builder *b)
 {
-    if (b->is_running || b->is_stopping || b->in_flight >= IN_FLIGHT)
+    if (b->is_running || b->is_stopping || b->in_flight >= IN_FLIGHT || want_load(b))
         return;
+    if (!b->is_loaded && is_all_sent(b)) {
+        if (b->in_flight > 0)
+            return; /* not before it is confirmed, and nothing goes before it */
+        send_loaded(b);
+    }
     if (b->is_wanted || b->must_restart) {
         b->step_restarts = b->must_restart;
         b->step_may_be_empty = b->may_be_empty;
@@ -335,10 +365,7 @@ static void want_step(struct builder *b)
         b->is_wanted = !b->is_running;
         if (b->is_running)
             b->must_restart = b->may_be_empty = false;
-        return;
     }
-    if (!b->is_loaded && b->in_flight == 0 && b->status.left == 0 && b->fault[0] == '\0')
-        send_loaded(b);
 }
 
 void builder_poke(struct builder *b)
@@ -368,24 +395,16 @@ static void on_poll(void *ctx)
 void builder_status(const struct builder *b, struct builder_status *s)
 {
     *s = b->status;
-    s->zones = map_count(b->zones);
+    s->in_flight = b->in_flight;
+    s->zones = zonestat_count(b->zones);
+    s->served = zonestat_served(b->zones);
+    s->faulty = zonestat_faulty(b->zones);
     s->fault = b->fault;
 }
 
-const struct zone_status *builder_zone(const struct builder *b, struct span zone)
+const struct zonestat *builder_zones(const struct builder *b)
 {
-    return map_get(b->zones, zone);
-}
-
-bool builder_next_zone(const struct builder *b, size_t *cursor, struct span *zone,
-                       const struct zone_status **status)
-{
-    void *value;
-
-    if (!map_next(b->zones, cursor, zone, &value))
-        return false;
-    *status = value;
-    return true;
+    return b->zones;
 }
 
 void builder_confirm_empty(struct builder *b)
@@ -469,7 +488,10 @@ struct builder *builder_start(const struct dnsd_env *env, void (*on_ready)(void 
     b->on_ready = on_ready;
     b->ready_ctx = ctx;
     b->started_us = clock_mono_us(env->clock);
-    b->zones = map_new(ZONES_MAX, env->rng);
+    b->zones = zonestat_new(env->rng);
+    b->keep = keep_new(env);
+    b->must_load = true;
+    b->unserved = 1;
     b->serve = ipc_new(env->loop, env->peer_fd, &dnsd_ipc_table, DNSD_BUILDER, DNSD_SERVE,
                        &handlers, b);
     b->build = build_new(conf_text(env->conf, "data_dir"), env->rng);
@@ -488,14 +510,12 @@ struct builder *builder_start(const struct dnsd_env *env, void (*on_ready)(void 
 void builder_stop(struct builder **bp)
 {
     struct builder *b = *bp;
-    size_t cursor = 0;
-    struct span name;
-    void *z;
 
     if (b == NULL)
         return;
     b->is_stopping = true;
     pool_free(&b->pool);
+    keep_free(&b->keep);
     notify_free(&b->notify);
     loop_timer_free(&b->poll);
     ipc_free(&b->serve); /* calls under way are forgotten by it */
@@ -508,10 +528,9 @@ void builder_stop(struct builder **bp)
         batch_free(&f->batch);
         free(f);
     }
+    plan_free(&b->plan);
     build_free(&b->build);
-    while (map_next(b->zones, &cursor, &name, &z))
-        zone_status_free(z);
-    map_free(&b->zones);
+    zonestat_free(&b->zones);
     free(b);
     *bp = NULL;
 }

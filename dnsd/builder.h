@@ -12,8 +12,8 @@
 #include <stddef.h>
 
 #include "base/core/attr.h"
-#include "base/core/map.h"
 #include "dnsd/roles.h"
+#include "dnsd/zonestat.h"
 
 struct builder;
 
@@ -25,30 +25,19 @@ void builder_stop(struct builder **b);
 
 /* --- for the control socket --- */
 
-struct zone_status {
-    uint32_t soa_serial; /* of what is served; 0: nothing is */
-    uint32_t records;
-    size_t octets;
-    int64_t published_s; /* wall clock */
-    char *fault;         /* why the newest state is not served, NULL when it is */
-};
-
 struct builder_status {
     size_t zones, served, faulty;
-    uint64_t octets; /* of all images */
-    int64_t serial;  /* newest change of the database that was looked at */
-    size_t left;     /* zones still to be built */
+    uint64_t octets;  /* of all images */
+    int64_t serial;   /* newest change of the database that was looked at */
+    size_t left;      /* zones still to be built */
+    size_t in_flight; /* batches that serve has not confirmed yet */
     bool is_ready;
     bool is_empty_refused;
     const char *fault; /* of the database, "" when there is none */
 };
 
 void builder_status(const struct builder *b, struct builder_status *s);
-/* NULL when the zone is unknown. `zone` is text without final dot. */
-const struct zone_status *builder_zone(const struct builder *b, struct span zone);
-/* Visit all zones, in no order: start with *cursor = 0. */
-bool builder_next_zone(const struct builder *b, size_t *cursor, struct span *zone,
-                       const struct zone_status **status);
+const struct zonestat *builder_zones(const struct builder *b);
 /* Believe the empty database. */
 void builder_confirm_empty(struct builder *b);
 /* Look at the database now. */

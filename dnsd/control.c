@@ -84,7 +84,7 @@ static void do_zones(struct dnsctl *c, struct control_req *req, struct span argu
     struct span name;
 
     (void)argument;
-    while (builder_next_zone(c->builder, &cursor, &name, &z)) {
+    while (zonestat_next(builder_zones(c->builder), &cursor, &name, &z)) {
         if (n == cap) {
             cap = cap == 0 ? 64 : cap * 2;
             names = mem_resize(names, cap, sizeof(names[0]));
@@ -94,7 +94,8 @@ static void do_zones(struct dnsctl *c, struct control_req *req, struct span argu
     if (n > 0)
         qsort(names, n, sizeof(names[0]), cmp_name);
     for (size_t i = 0; i < n; i++)
-        if (row(req, zone_json(names[i], builder_zone(c->builder, names[i]))) != 0)
+        if (row(req, zone_json(names[i],
+                               zonestat_get(builder_zones(c->builder), names[i]))) != 0)
             break;
     free(names);
     control_ok(req);
@@ -111,7 +112,7 @@ static void do_zone(struct dnsctl *c, struct control_req *req, struct span argum
 
         dname_lower(&name);
         n = dname_print_bare(dname_span(&name), text);
-        z = builder_zone(c->builder, span_of(text, n));
+        z = zonestat_get(builder_zones(c->builder), span_of(text, n));
         if (z != NULL)
             (void)row(req, zone_json(span_of(text, n), z));
     }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* zones/change.c - see change.h; the log itself is written by the triggers of schema.c. */
+/* Design: the log itself is written by the triggers of schema.c, and so are the serials of the
+ * zones in zone_touch; here a change is opened, closed and told of, and both are read.
+ *
+ *     begin -> rows of the nouns -> finish: nothing changed -> rolled back, serial 0
+ *                                           else unsettle, commit, notify */
 #include "zones/change.h"
 
 #include <assert.h>
@@ -141,6 +145,55 @@ int change_zones_since(struct domaindb *d, int64_t since,
                                      db_col_int(s, 2) != 0, db_col_text(s, 3)};
 
         each(ctx, &t);
+    }
+    return got == DB_DONE ? 0 : -1;
+}
+
+int change_made(struct domaindb *d, int64_t domain_id, struct zone_made *made,
+                struct err *err)
+{
+    struct db_stmt *s =
+        db_stmt(d->main,
+                "SELECT serial, at_s FROM zone_touch WHERE domain_id IN (0, ?1)"
+                " ORDER BY serial DESC LIMIT 1",
+                err);
+    enum db_result got;
+
+    *made = (struct zone_made){.domain_id = domain_id};
+    db_bind_int(s, 1, domain_id);
+    got = db_step(s, err);
+    if (got == DB_ROW) {
+        made->serial = db_col_int(s, 0);
+        made->at_s = db_col_int(s, 1);
+        db_reset(s);
+    }
+    return got == DB_ROW || got == DB_DONE ? 0 : -1;
+}
+
+int change_zones(struct domaindb *d,
+                 void (*each)(void *ctx, const struct zone_made *made), void *ctx,
+                 struct err *err)
+{
+    struct db_stmt *s =
+        db_stmt(d->main,
+                "SELECT d.id, coalesce(t.serial, 0), coalesce(t.at_s, 0), d.name"
+                " FROM domain d LEFT JOIN zone_touch t ON t.domain_id = d.id"
+                " ORDER BY d.id",
+                err);
+    struct zone_made all;
+    enum db_result got;
+
+    if (s == NULL || change_made(d, 0, &all, err) == -1)
+        return -1;
+    while ((got = db_step(s, err)) == DB_ROW) {
+        struct zone_made m = {db_col_int(s, 0), db_col_int(s, 1), db_col_int(s, 2),
+                              db_col_text(s, 3)};
+
+        if (m.serial < all.serial) {
+            m.serial = all.serial;
+            m.at_s = all.at_s;
+        }
+        each(ctx, &m);
     }
     return got == DB_DONE ? 0 : -1;
 }

@@ -49,6 +49,21 @@ MUST_USE int change_zones_since(struct domaindb *d, int64_t since,
                                 void (*each)(void *ctx, const struct zone_touch *t),
                                 void *ctx, struct err *err);
 
+/* The change that made a zone's contents what they are: the newer one of the domain's own and
+ * of what counts for all zones. Serial and time together name it also across a restored
+ * backup, after which serials are given a second time. */
+struct zone_made {
+    int64_t domain_id;
+    int64_t serial, at_s; /* 0 when there was none */
+    const char *name;     /* change_zones() only; valid inside the callback */
+};
+MUST_USE int change_made(struct domaindb *d, int64_t domain_id, struct zone_made *made,
+                         struct err *err);
+/* Of every domain there is, by ascending domain_id. */
+MUST_USE int change_zones(struct domaindb *d,
+                          void (*each)(void *ctx, const struct zone_made *made),
+                          void *ctx, struct err *err);
+
 /* The log itself, newest first, at most `limit` rows; domain_id 0 = of all. */
 struct change_info {
     int64_t serial, at_s;

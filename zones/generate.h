@@ -19,6 +19,10 @@
 #include "zones/model/zone.h"
 #include "zones/record.h"
 
+/* To be raised with every change of what a zone gets (rules, lint errors, image_build): then
+ * images of an earlier program are compiled again. test_imagestore fails when it is forgotten. */
+#define GENERATE_VERSION 1
+
 /* TTL policy (design: short while something moves, long when nothing does). */
 enum {
     GENERATE_TTL_MOVING = 300,

@@ -415,6 +415,13 @@ int db_checkpoint(struct db *db, struct err *err)
     return rc == SQLITE_OK ? 0 : fail(db, rc, NULL, err);
 }
 
+bool db_is_damaged(const struct db *db)
+{
+    int code = sqlite3_errcode(db->h) & 0xff;
+
+    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+}
+
 int64_t db_data_version(struct db *db)
 {
     struct db_stmt *s = db_stmt(db, "PRAGMA data_version", NULL);

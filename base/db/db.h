@@ -79,6 +79,8 @@ int64_t db_changed_rows(struct db *db);
  * synchronous NORMAL survives power loss from here on. -1 also when a reader or writer was in
  * the way (err says "locked"); nothing is lost then, try again later. */
 MUST_USE int db_checkpoint(struct db *db, struct err *err);
+/* Did the last failing call find the file damaged, or no database at all? */
+bool db_is_damaged(const struct db *db);
 /* PRAGMA data_version: moves with each commit of another connection. -1 on error. */
 int64_t db_data_version(struct db *db);
 

@@ -148,7 +148,7 @@ static struct batch *step(struct fixture *f, const char *want)
     for (size_t i = 0; i < t->n_items; i++) {
         built += t->items[i].news == BUILD_BUILT;
         assert_int_equal(
-            buf_printf(&text, "%c%s", "+!-"[t->items[i].news], t -> items[i].zone), 0);
+            buf_printf(&text, "%c%s", "+!-="[t->items[i].news], t -> items[i].zone), 0);
     }
     assert_string_equal(buf_cstr(&text), want);
     buf_free(&text);
