@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,15 +27,15 @@
 #include "base/core/list.h"
 #include "base/core/mem.h"
 #include "base/dns/message.h"
+#include "base/dns/rrtype.h"
 
-enum { FILE_MAX = 65536 };
+enum { FILE_MAX = 65536, WARM_UP_MS = 10000 };
 
 struct resolver {
     struct loop *loop;
     struct ub_ctx *ub;
     struct loop_io *io;
     struct list queries;
-    bool is_started; /* the thread exists */
 };
 
 struct resolver_query {
@@ -180,6 +181,38 @@ static void on_ready(void *ctx, unsigned what)
     (void)ub_process(r->ub);
 }
 
+static void on_first(void *ctx, int failed, struct ub_result *res)
+{
+    bool *is_answered = ctx;
+
+    (void)failed;
+    *is_answered = true;
+    ub_resolve_free(res);
+}
+
+/* The first question makes libunbound read its files and start its thread. It is asked here,
+ * about a name that needs nobody else, so that both have happened when the caller goes on
+ * and perhaps gives up files and threads. */
+static int warm_up(struct ub_ctx *ub, struct err *err)
+{
+    struct pollfd wait = {.fd = ub_fd(ub), .events = POLLIN};
+    bool is_answered = false;
+    sigset_t all, before;
+    int rc;
+
+    (void)sigfillset(&all);        /* signals are not for that thread ... */
+    (void)sigdelset(&all, SIGSYS); /* ... but the sandbox names what it refuses */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc =
+        ub_resolve_async(ub, "localhost", RR_A, RRCLASS_IN, &is_answered, on_first, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    while (rc == 0 && !is_answered && poll(&wait, 1, WARM_UP_MS) == 1)
+        rc = ub_process(ub);
+    if (rc != 0)
+        return err_set(err, "resolver: %s", ub_strerror(rc));
+    return is_answered ? 0 : err_set(err, "resolver: libunbound does not answer");
+}
+
 struct resolver *resolver_new(struct loop *l, const struct resolver_config *cfg,
                               struct err *err)
 {
@@ -190,7 +223,8 @@ struct resolver *resolver_new(struct loop *l, const struct resolver_config *cfg,
         (void)err_set(err, "resolver: libunbound does not start");
         return NULL;
     }
-    if (configure(ub, cfg, err) == -1 || ub_ctx_async(ub, 1) != 0) {
+    if (configure(ub, cfg, err) == -1 || ub_ctx_async(ub, 1) != 0 ||
+        warm_up(ub, err) == -1) {
         ub_ctx_delete(ub);
         return NULL;
     }
@@ -300,7 +334,6 @@ resolver_ask(struct resolver *r, const char *name, uint16_t type, int64_t timeou
              void (*cb)(void *ctx, const struct resolver_answer *a), void *ctx)
 {
     struct resolver_query *q = mem_new(1, sizeof(*q));
-    sigset_t all, before;
     int rc;
 
     q->r = r;
@@ -309,16 +342,7 @@ resolver_ask(struct resolver *r, const char *name, uint16_t type, int64_t timeou
     q->ctx = ctx;
     q->timer = loop_timer_new(r->loop, "resolver.timeout", on_timeout, q);
     list_add_tail(&r->queries, &q->link);
-    /* The first question starts libunbound's thread; signals are not for it. */
-    if (!r->is_started) {
-        (void)sigfillset(&all);
-        (void)sigdelset(&all, SIGSYS); /* the sandbox names what it refuses */
-        (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    }
     rc = ub_resolve_async(r->ub, name, type, RRCLASS_IN, q, on_answer, &q->async_id);
-    if (!r->is_started)
-        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    r->is_started = true;
     if (rc != 0)
         q->async_id = 0;
     loop_timer_set(q->timer, rc != 0 ? 0 : timeout_ms);
