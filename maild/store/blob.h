@@ -73,9 +73,9 @@ MUST_USE int blob_body_drop(const struct blob_store *bs, const struct msgid *id,
                             struct err *err);
 /* At the start: remove all such files; *n counts them. */
 MUST_USE int blob_body_sweep(const struct blob_store *bs, size_t *n, struct err *err);
-/* Make the file `fd` of message h->id a blob: the message is `front` (header fields, at most BLOB_BODY_AT -
- * BLOB_HEAD_MAX octets more than the `skip` octets of the body that it replaces) and then the
- * body from octet `skip` on. Durable with its name when it returns 0. */
+/* Make the file `fd` of message h->id a blob: the message is `front` (header fields, at most
+ * BLOB_BODY_AT - BLOB_HEAD_MAX octets more than the `skip` octets of the body that it
+ * replaces) and then the body from octet `skip` on. Durable with its name when it returns 0. */
 MUST_USE int blob_adopt(const struct blob_store *bs, int fd, struct blob_head *h,
                         struct span front, uint64_t skip, uint64_t body_size,
                         struct err *err);
