@@ -221,6 +221,9 @@ int sandbox_enter(const struct sandbox *s, const struct sandbox_host *h, struct 
         return -1;
     if (has_user && change_user(&id, s->user, err) == -1)
         return -1;
+    if (has_user)
+        (void)umask(
+            007); /* groups have one purpose each; what is shared is shared by them */
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
         return err_sys(err, "give up new privileges");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)

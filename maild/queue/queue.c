@@ -193,9 +193,9 @@ static int open_store(struct queue *q, bool *is_db_new, struct err *err)
 {
     const struct conf *c = q->env->conf;
     char *journal_dir = conf_path(c, "journal/queue");
-    char *db_dir = conf_path(c, "db");
-    char *queue_path = conf_path(c, "db/queue.db");
-    char *history_path = conf_path(c, "db/history.db");
+    char *db_dir = conf_path(c, "queue");
+    char *queue_path = conf_path(c, "queue/queue.db");
+    char *history_path = conf_path(c, "queue/history.db");
     const struct journal_config jc = {.loop = q->env->loop,
                                       .fs = q->fs,
                                       .dir = journal_dir,

@@ -31,9 +31,11 @@
 #define BLOB_VERSION 1u
 #define CRC_AT       12u
 #define FIXED        60u /* octets in front of the envelope */
-#define FILE_MODE    0640
-#define PREFIX       2u /* characters of the id that name the folder */
-#define BODY_DIR     "tmp"
+/* For the group, too: the mailbox role, another user, makes hard links to blobs, and Linux
+ * lets it only where it could write (fs.protected_hardlinks). The umask has the last word. */
+#define FILE_MODE 0660
+#define PREFIX    2u /* characters of the id that name the folder */
+#define BODY_DIR  "tmp"
 
 struct blob_store {
     const struct fsops *fs;

@@ -173,7 +173,7 @@ static void lost_database_is_made_again_from_the_files(void **state)
     checkpoint(w);
     assert_true(journal_unreleased(w->q->journal) < 1000); /* late results */
     stop_queue(w);
-    (void)snprintf(path, sizeof(path), "%s/db/queue.db", w->dir);
+    (void)snprintf(path, sizeof(path), "%s/queue/queue.db", w->dir);
     FILE *f = fopen(path, "w");
     assert_non_null(f);
     (void)fputs("this is no database, and longer than sixteen octets", f);
@@ -469,7 +469,7 @@ static void message_whose_row_failed_is_not_forgotten(void **state)
 
     w->relay_says = RELAY_LATER;
     w->relay_text = "451 4.7.1 not now";
-    (void)snprintf(path, sizeof(path), "%s/db/queue.db", w->dir);
+    (void)snprintf(path, sizeof(path), "%s/queue/queue.db", w->dir);
     other = db_open(path, &o, &err);
     assert_non_null(other);
     assert_int_equal(db_begin(other, &err), 0); /* somebody holds it */
