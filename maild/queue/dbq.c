@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: ISC */
+/* maild/queue/dbq.c
+ *
+ * What nobody waits for (dbq_put_lazy) gathers until LAZY_OPS of it are there, LAZY_MS have
+ * passed, or something that is waited for comes: most of the cost of a small transaction is
+ * writing the same pages of its indexes again and again. */
 #include "maild/queue/dbq.h"
 
 #include <assert.h>
@@ -7,10 +12,16 @@
 #include "base/core/mem.h"
 #include "base/io/pool.h"
 
+#define LAZY_MS  100
+#define LAZY_OPS 512u
+
 struct dbq {
     struct db *db;
     struct pool *pool;
+    struct loop_timer *lazy;
     struct list gathering, running; /* struct dbq_op.link */
+    size_t n_lazy;                  /* put since the last transaction began */
+    bool is_wanted;                 /* `gathering` is to be run as soon as may be */
     bool is_running, is_closing;
 };
 
@@ -90,13 +101,24 @@ static void start(struct dbq *q)
 {
     int rc;
 
-    if (q->is_running || list_is_empty(&q->gathering))
+    if (q->is_running || !q->is_wanted || list_is_empty(&q->gathering))
         return;
+    loop_timer_cancel(q->lazy);
     move_all(&q->running, &q->gathering);
+    q->n_lazy = 0;
+    q->is_wanted = false;
     q->is_running = true;
     rc = pool_run(q->pool, work, done, q);
     assert(rc == 0); /* one job at a time */
     (void)rc;
+}
+
+static void lazy_now(void *ctx)
+{
+    struct dbq *q = ctx;
+
+    q->is_wanted = true;
+    start(q);
 }
 
 struct dbq *dbq_new(struct loop *l, const char *name, struct db *db)
@@ -107,6 +129,7 @@ struct dbq *dbq_new(struct loop *l, const char *name, struct db *db)
     list_init(&q->gathering);
     list_init(&q->running);
     q->pool = pool_new(l, name, 1, 2);
+    q->lazy = loop_timer_new(l, "dbq.lazy", lazy_now, q);
     return q;
 }
 
@@ -118,6 +141,7 @@ void dbq_free(struct dbq **qp)
     if (q == NULL)
         return;
     q->is_closing = true;
+    loop_timer_free(&q->lazy);
     pool_free(&q->pool);
     while (!list_is_empty(&q->gathering)) {
         move_all(&q->running, &q->gathering);
@@ -132,8 +156,21 @@ void dbq_put(struct dbq *q, struct dbq_op *op)
 {
     op->is_failed = false;
     list_add_tail(&q->gathering, &op->link);
+    q->is_wanted = true;
     if (!q->is_closing)
         start(q);
+}
+
+void dbq_put_lazy(struct dbq *q, struct dbq_op *op)
+{
+    op->is_failed = false;
+    list_add_tail(&q->gathering, &op->link);
+    if (q->is_closing)
+        return;
+    if (++q->n_lazy >= LAZY_OPS)
+        lazy_now(q);
+    else if (q->n_lazy == 1)
+        loop_timer_set(q->lazy, LAZY_MS);
 }
 
 void dbq_bind_id(struct db_stmt *s, int at, const struct msgid *id)

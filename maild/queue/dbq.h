@@ -37,6 +37,9 @@ struct dbq *dbq_new(struct loop *l, const char *name, struct db *db);
 void dbq_free(struct dbq **q);
 /* Operations are run in the order given. */
 void dbq_put(struct dbq *q, struct dbq_op *op);
+/* The same for what may wait a tenth of a second, or until something comes that may not;
+ * the order stays. What a kill takes meanwhile is lost. */
+void dbq_put_lazy(struct dbq *q, struct dbq_op *op);
 
 /* For `run`: bind an id; step a statement that gives no row (0 or -1). */
 void dbq_bind_id(struct db_stmt *s, int at, const struct msgid *id);

@@ -175,7 +175,7 @@ void history_message(struct history *h, const struct history_message *m)
     o->rcpts = mem_new(m->n_rcpts + 1, sizeof(*o->rcpts));
     for (size_t i = 0; i < m->n_rcpts; i++)
         o->rcpts[i] = span_dup(m->rcpts[i]);
-    dbq_put(h->dbq, &o->op);
+    dbq_put_lazy(h->dbq, &o->op);
 }
 
 struct event_op {
@@ -233,7 +233,7 @@ void history_event(struct history *h, const struct history_event *e)
     o->rcpt = span_dup(e->rcpt);
     o->host = span_dup(e->host);
     o->text = span_dup(e->text);
-    dbq_put(h->dbq, &o->op);
+    dbq_put_lazy(h->dbq, &o->op);
 }
 
 struct expire_op {
@@ -277,5 +277,5 @@ void history_expire(struct history *h, int64_t before_s)
     o->op.done = expire_done;
     o->h = h;
     o->before_s = before_s;
-    dbq_put(h->dbq, &o->op);
+    dbq_put_lazy(h->dbq, &o->op);
 }
