@@ -7,11 +7,17 @@
 
 #include <string.h>
 
+#define SLICE_S (86400 / 2)
+
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 
-void msgid_new(struct msgid *id, struct rng *rng)
+void msgid_new(struct msgid *id, struct rng *rng, int64_t now_s)
 {
+    uint64_t slice = (uint64_t)now_s / SLICE_S;
+
     rng_fill(rng, id->b, sizeof id->b);
+    id->b[0] = (uint8_t)(slice >> 2 & 0xff);
+    id->b[1] = (uint8_t)((slice & 3) << 6 | (id->b[1] & 0x3f));
 }
 
 bool msgid_eq(const struct msgid *a, const struct msgid *b)

@@ -2,14 +2,14 @@
 /* maild/queue/checkpoint.c - making everything durable elsewhere, so that the journal may forget.
  *
  *     CP_MARKING  a new journal segment begins at the mark
- *     CP_BLOBS    every file of a message below the mark is written, then synced, a few at a
- *                 time, then the folders that hold their names
+ *     CP_BLOBS    every file of a message below the mark is written, then synced, some at a
+ *                 time, with the folders that hold their names
  *     CP_ROWS     unfinished messages get their rows, committed
  *     CP_SETTLE   the mailbox makes durable what it answered DELIVER for
  *     CP_IDLE     the journal below the mark is released; what has been settled is finished
  *
  * A failure anywhere ends it: the journal keeps everything and the next one tries again. Nothing
- * here holds up acceptance or delivery; syncs go one by one on a thread of their own, never
+ * here holds up acceptance or delivery; syncs go one by one on threads of their own, never
  * syncfs, which would hold up the journal. */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,6 @@
 #include "base/core/mem.h"
 #include "maild/queue/queue_int.h"
 
-#define SYNCS_A_JOB         32u
 #define CHECKPOINT_OCTETS   (8u * 1024u * 1024u)
 #define CHECKPOINT_MS       15000
 #define CHECKPOINT_SOON_MS  2000 /* when something waits to be settled */
@@ -125,46 +124,71 @@ static void cp_rows(struct queue *q)
     qdb_barrier(q->db, cp_settle, q);
 }
 
-/* Sync ids[at ...]: begin all write-backs, then wait for each, then for the names. */
+/* Some of cp.ids, made durable by one of the sync threads. Several at once: a disk, and the
+ * journal of its file system, serve those who wait together in one go. */
+struct sync_job {
+    struct queue *q;
+    const struct msgid *ids;
+    size_t n;
+    bool has_failed;
+    struct err error;
+};
+
+/* Sorted by id, so those of a folder (the first ten bits) stand together. */
+static bool is_same_folder(const struct msgid *a, const struct msgid *b)
+{
+    return a->b[0] == b->b[0] && (a->b[1] & 0xc0) == (b->b[1] & 0xc0);
+}
+
 static void cp_sync_work(void *ctx)
 {
-    struct queue *q = ctx;
-    struct checkpoint *cp = &q->cp;
-    size_t end = cp->n - cp->at < SYNCS_A_JOB ? cp->n : cp->at + SYNCS_A_JOB;
+    struct sync_job *j = ctx;
 
-    for (size_t i = cp->at; i < end; i++)
-        blob_write_back(q->blobs, &cp->ids[i]);
-    for (size_t i = cp->at; i < end && !cp->has_failed; i++) {
-        /* sorted by id, so the folder's names once for each folder */
-        bool is_last = i + 1 == end || cp->ids[i].b[0] != cp->ids[i + 1].b[0] ||
-                       (cp->ids[i].b[1] & 0xc0) != (cp->ids[i + 1].b[1] & 0xc0);
-
-        cp->has_failed =
-            blob_sync(q->blobs, &cp->ids[i], &cp->error) == -1 ||
-            (is_last && blob_sync_names(q->blobs, &cp->ids[i], &cp->error) == -1);
+    j->has_failed = blob_sync(j->q->blobs, j->ids, j->n, &j->error) == -1;
+    for (size_t i = 0; i < j->n && !j->has_failed; i++) {
+        if (i + 1 == j->n || !is_same_folder(&j->ids[i], &j->ids[i + 1]))
+            j->has_failed = blob_sync_names(j->q->blobs, &j->ids[i], &j->error) == -1;
     }
 }
 
 static void cp_sync_done(void *ctx)
 {
-    struct queue *q = ctx;
+    struct sync_job *j = ctx;
+    struct queue *q = j->q;
     struct checkpoint *cp = &q->cp;
-    size_t end = cp->n - cp->at < SYNCS_A_JOB ? cp->n : cp->at + SYNCS_A_JOB;
 
-    cp->is_syncing = false;
-    if (cp->has_failed) {
-        cp_end(q, &cp->error);
-        return;
+    cp->syncs--;
+    if (j->has_failed && !cp->has_failed) {
+        cp->has_failed = true;
+        cp->error = j->error;
     }
-    for (; cp->at < end; cp->at++) {
-        struct qmsg *m = queue_find(q, &cp->ids[cp->at]);
+    for (size_t i = 0; i < j->n && !j->has_failed; i++) {
+        struct qmsg *m = queue_find(q, &j->ids[i]);
 
-        (void)map_take(q->unsynced, span_of(cp->ids[cp->at].b, MSGID_OCTETS));
-
+        (void)map_take(q->unsynced, span_of(j->ids[i].b, MSGID_OCTETS));
         if (m != NULL)
             m->is_synced = true;
     }
+    free(j);
     cp_sync_next(q);
+}
+
+static void cp_sync_start(struct queue *q)
+{
+    struct checkpoint *cp = &q->cp;
+    struct sync_job *j = mem_new(1, sizeof(*j));
+
+    j->q = q;
+    j->ids = cp->ids + cp->at;
+    j->n = cp->n - cp->at < BLOB_SYNC_MAX ? cp->n - cp->at : BLOB_SYNC_MAX;
+    if (pool_run(q->sync_pool, cp_sync_work, cp_sync_done, j) == -1) {
+        free(j);
+        cp->has_failed = true;
+        err_set(&cp->error, "too many jobs");
+        return;
+    }
+    cp->at += j->n;
+    cp->syncs++;
 }
 
 static void cp_sync_next(struct queue *q)
@@ -173,17 +197,14 @@ static void cp_sync_next(struct queue *q)
 
     if (q->is_stopping)
         return;
-    if (cp->at == cp->n) {
-        cp_rows(q);
+    while (cp->syncs < QUEUE_SYNC_THREADS && cp->at < cp->n && !cp->has_failed)
+        cp_sync_start(q);
+    if (cp->syncs > 0)
         return;
-    }
-    cp->is_syncing = true;
-    cp->has_failed = false;
-    if (pool_run(q->sync_pool, cp_sync_work, cp_sync_done, q) == -1) {
-        cp->is_syncing = false;
-        err_set(&cp->error, "too many jobs");
+    if (cp->has_failed)
         cp_end(q, &cp->error);
-    }
+    else
+        cp_rows(q);
 }
 
 static int by_id(const void *a, const void *b)
@@ -208,7 +229,8 @@ static void cp_marked(void *ctx, uint64_t mark, const struct err *err)
     cp->mark = mark;
     cp->state = CP_BLOBS;
     cp->generation++;
-    cp->n = cp->at = cp->waiting = 0;
+    cp->n = cp->at = cp->waiting = cp->syncs = 0;
+    cp->has_failed = false;
     cp->ids = mem_new(map_count(q->unsynced) + 1, sizeof(*cp->ids));
     while (map_next(q->unsynced, &cursor, &key, &value))
         memcpy(cp->ids[cp->n++].b, key.p, MSGID_OCTETS);

@@ -259,7 +259,7 @@ void *queue_start_with(struct role_env *env, const struct fsops *fs,
     read_conf(q);
     q->work_pool = pool_new(env->loop, "queue.work", WORK_THREADS, JOBS_MAX);
     q->blob_pool = pool_new(env->loop, "queue.blob", 1, JOBS_MAX);
-    q->sync_pool = pool_new(env->loop, "queue.sync", 1, JOBS_MAX);
+    q->sync_pool = pool_new(env->loop, "queue.sync", QUEUE_SYNC_THREADS, JOBS_MAX);
     q->tick = loop_timer_new(env->loop, "queue.tick", tick, q);
     connect_peers(q);
     if (open_store(q, &is_db_new, err) == -1 || recover(q, is_db_new, err) == -1 ||

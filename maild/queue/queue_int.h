@@ -31,11 +31,12 @@
 #define QUEUE_MESSAGES_MAX 100000u /* in memory; beyond, nothing new is accepted */
 #define QUEUE_JOURNAL_MAX  (512u * 1024u * 1024u) /* octets not released; likewise */
 #define QUEUE_MAP_MAX                                                                    \
-    4000000u                /* ids: more than a journal of that size can name, so that a
+    4000000u /* ids: more than a journal of that size can name, so that a
                                        start finds room for whatever was promised */
-#define QUEUE_WINDOW 10000u /* loaded from the database up to here */
-#define QUEUE_BODIES 20000u /* large bodies on their way in */
-#define QUEUE_SPILL  20000u /* beyond, new outbound mail waits in the database */
+#define QUEUE_WINDOW       10000u /* loaded from the database up to here */
+#define QUEUE_SYNC_THREADS 4u     /* that make message files durable */
+#define QUEUE_BODIES       20000u /* large bodies on their way in */
+#define QUEUE_SPILL        20000u /* beyond, new outbound mail waits in the database */
 
 /* Deliveries under way (deliver.c). */
 struct deliveries {
@@ -63,8 +64,8 @@ struct checkpoint {
     size_t n, at;
     size_t waiting;      /* files below the mark that are still to be written */
     uint32_t generation; /* marks their messages */
-    bool is_syncing;     /* a job runs on ids[at ...] */
-    struct err error;    /* of that job */
+    unsigned syncs;      /* jobs that run on what is below ids[at] */
+    struct err error;    /* of the first of them that failed */
     bool has_failed;
     int64_t next_ms; /* not before */
     uint64_t n_done; /* checkpoints since the start, for tests */
@@ -86,7 +87,7 @@ struct queue {
     struct control *control;
     struct pool *work_pool; /* preparing, large bodies */
     struct pool *blob_pool; /* one thread: message files are written in order */
-    struct pool *sync_pool; /* one thread: checkpoints */
+    struct pool *sync_pool; /* QUEUE_SYNC_THREADS: checkpoints */
     struct loop_timer *tick;
 
     struct map *messages;    /* id --> struct qmsg */

@@ -296,7 +296,7 @@ bool report_begin(struct queue *q, struct qmsg *m)
         free(r);
         return false;
     }
-    msgid_new(&r->id, q->env->rng);
+    msgid_new(&r->id, q->env->rng, now_s);
     list_add_tail(&q->reports, &r->link);
     m->is_reporting = true;
     return true;

@@ -369,33 +369,44 @@ fail:
     return -1;
 }
 
-void blob_write_back(const struct blob_store *bs, const struct msgid *id)
+/* -1: gone, which is no fault, or *err is set. */
+static int open_to_sync(const struct blob_store *bs, const struct msgid *id,
+                        struct err *err)
 {
     char path[BLOB_PATH_MAX];
     int fd;
 
     short_path(id, path);
     fd = openat(bs->dirfd, path, O_RDWR | O_CLOEXEC);
-    if (fd == -1)
-        return;
-    (void)bs->fs->write_back(bs->fs, fd);
-    (void)close(fd);
+    if (fd == -1 && errno != ENOENT)
+        err_sys(err, "open message file %s/%s", bs->dir, path);
+    return fd;
 }
 
-int blob_sync(const struct blob_store *bs, const struct msgid *id, struct err *err)
+int blob_sync(const struct blob_store *bs, const struct msgid *ids, size_t n,
+              struct err *err)
 {
-    char path[BLOB_PATH_MAX];
-    int fd, rc = 0;
+    int fds[BLOB_SYNC_MAX], rc = 0;
 
-    short_path(id, path);
-    fd = openat(bs->dirfd, path, O_RDWR | O_CLOEXEC);
-    if (fd == -1 && errno == ENOENT)
-        return 0;
-    if (fd == -1)
-        return err_sys(err, "open message file %s/%s", bs->dir, path);
-    if (bs->fs->data_sync(bs->fs, fd) == -1)
-        rc = err_sys(err, "make message file %s/%s durable", bs->dir, path);
-    (void)close(fd);
+    assert(n <= BLOB_SYNC_MAX);
+    err->text[0] = '\0';
+    for (size_t i = 0; i < n; i++) {
+        fds[i] = open_to_sync(bs, &ids[i], err);
+        if (fds[i] != -1)
+            (void)bs->fs->write_back(bs->fs, fds[i]);
+    }
+    if (err->text[0] != '\0')
+        rc = -1;
+    for (size_t i = 0; i < n; i++) {
+        if (rc == 0 && fds[i] != -1 && bs->fs->data_sync(bs->fs, fds[i]) == -1) {
+            char path[BLOB_PATH_MAX];
+
+            short_path(&ids[i], path);
+            rc = err_sys(err, "make message file %s/%s durable", bs->dir, path);
+        }
+        if (fds[i] != -1)
+            (void)close(fds[i]);
+    }
     return rc;
 }
 

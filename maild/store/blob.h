@@ -33,6 +33,7 @@
 #define BLOB_BODY_AT  (192u * 1024u)
 #define BLOB_HEAD_MAX (96u * 1024u)
 #define BLOB_PATH_MAX 64
+#define BLOB_SYNC_MAX 32u
 
 struct blob_head {
     struct msgid id;
@@ -85,10 +86,9 @@ MUST_USE int blob_open(const struct blob_store *bs, const struct msgid *id,
 /* Open and read the leading record; `space` holds the envelope. The descriptor, or -1. */
 MUST_USE int blob_open_head(const struct blob_store *bs, const struct msgid *id,
                             struct buf *space, struct blob_head *h, struct err *err);
-/* Begin write-back without waiting. A blob that is gone is no error. */
-void blob_write_back(const struct blob_store *bs, const struct msgid *id);
-/* Make the content durable. A blob that is gone is no error. */
-MUST_USE int blob_sync(const struct blob_store *bs, const struct msgid *id,
+/* Make the contents of `n` (at most BLOB_SYNC_MAX) blobs durable: the write-back of all is
+ * begun before any is waited for. A blob that is gone is no error. */
+MUST_USE int blob_sync(const struct blob_store *bs, const struct msgid *ids, size_t n,
                        struct err *err);
 /* Make the names in the folder of `id` durable: once for each <ab> of a checkpoint. */
 MUST_USE int blob_sync_names(const struct blob_store *bs, const struct msgid *id,

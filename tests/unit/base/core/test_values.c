@@ -156,7 +156,7 @@ static void test_message_ids(void **state)
     (void)state;
     rng_seeded_init(&rng, 3);
     for (int i = 0; i < 1000; i++) {
-        msgid_new(&id, &rng);
+        msgid_new(&id, &rng, i);
         msgid_print(&id, text);
         assert_int_equal(strlen(text), MSGID_TEXT);
         assert_true(msgid_parse(span_str(text), &back));
@@ -175,6 +175,27 @@ static void test_message_ids(void **state)
     assert_string_equal(text, "77777777777777777777777774");
 }
 
+/* The first two characters count half days, so that files of one time share a folder. */
+static void test_msgid_begins_with_its_half_day(void **state)
+{
+    static const struct {
+        int64_t now_s;
+        const char *want;
+    } cases[] = {{0, "aa"},          {43199, "aa"},          {43200, "ab"},
+                 {32 * 43200, "ba"}, {1023 * 43200LL, "77"}, {1024 * 43200LL, "aa"}};
+    char text[MSGID_TEXT + 1];
+    struct rng rng;
+    struct msgid id;
+
+    (void)state;
+    rng_seeded_init(&rng, 3);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        msgid_new(&id, &rng, cases[i].now_s);
+        msgid_print(&id, text);
+        assert_memory_equal(text, cases[i].want, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -183,6 +204,7 @@ int main(void)
         cmocka_unit_test(test_errors_read_from_the_outside_in),
         cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_random_sources),
+        cmocka_unit_test(test_msgid_begins_with_its_half_day),
         cmocka_unit_test(test_message_ids),
     };
 

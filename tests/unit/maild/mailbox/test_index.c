@@ -86,7 +86,7 @@ static struct index_new message(struct world *w, const char *box, bool is_delive
                           .date_s = 1000,
                           .now_s = 2000};
 
-    msgid_new(&m.file.id, &w->rng);
+    msgid_new(&m.file.id, &w->rng, 1000000);
     return m;
 }
 

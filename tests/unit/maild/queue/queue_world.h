@@ -325,7 +325,7 @@ static struct msgid send_message(struct world *w, enum envelope_via via,
     struct buf env, payload;
     struct wr wr;
 
-    msgid_new(&e.id, &w->rng);
+    msgid_new(&e.id, &w->rng, 1000000);
     for (size_t i = 0; i < n; i++) {
         bool is_local = strstr(rcpts[i], "@host.example") != NULL;
 

@@ -261,7 +261,7 @@ static struct msgid send_large(struct world *w, const char *head)
     struct msgid id;
     int fd;
 
-    msgid_new(&id, &w->rng);
+    msgid_new(&id, &w->rng, 1000000);
     fd = open_body(w, &id);
     assert_int_not_equal(fd, -1);
     memset(big, 'a', n);
@@ -333,7 +333,7 @@ static void unfinished_large_body_leaves_no_file(void **state)
     int fd;
 
     for (int way = 0; way < 3; way++) {
-        msgid_new(&id, &w->rng);
+        msgid_new(&id, &w->rng, 1000000);
         fd = open_body(w, &id);
         assert_int_equal(write(fd, "half", 4), 4);
         (void)close(fd);
@@ -357,7 +357,7 @@ static void strange_descriptor_is_refused(void **state)
     struct msgid id;
     int fd, other;
 
-    msgid_new(&id, &w->rng);
+    msgid_new(&id, &w->rng, 1000000);
     fd = open_body(w, &id);
     other = memfd_create("body", MFD_CLOEXEC);
     assert_int_equal(pwrite(other, "From: a@host.example\r\n\r\n", 24, BLOB_BODY_AT), 24);
@@ -366,7 +366,7 @@ static void strange_descriptor_is_refused(void **state)
     UNTIL(w, w->replies == 1);
     assert_int_equal(w->code, 451);
     (void)close(fd);
-    msgid_new(&id, &w->rng);
+    msgid_new(&id, &w->rng, 1000000);
     offer_large(w, &id, other, 100000);
     UNTIL(w, w->replies == 2);
     assert_int_equal(w->code, 451);

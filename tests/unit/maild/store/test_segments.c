@@ -335,8 +335,7 @@ static int live(struct world *w, struct blob_store *bs, struct life *l, struct e
             return -1;
         for (unsigned k = i - 2; k <= i; k++) {
             id = id_of(k);
-            blob_write_back(bs, &id);
-            if (blob_sync(bs, &id, err) == -1 || blob_sync_names(bs, &id, err) == -1)
+            if (blob_sync(bs, &id, 1, err) == -1 || blob_sync_names(bs, &id, err) == -1)
                 return -1;
         }
         if (segments_release(w->s, segments_end(w->s), err) == -1)
