@@ -34,6 +34,7 @@ need_fuzz-merge := fuzz
 need_fuzz-coverage := fuzz
 need_fuzz-replay := unit
 need_bench := bench
+need_hostile := system
 NEED := $(sort $(foreach g,$(filter-out $(none),$(or $(MAKECMDGOALS),all)),$(or $(need_$(g)),build)))
 ifneq ($(NEED),)
 ifneq ($(shell tests/tools/need $(NEED) >&2 || echo missing),)
@@ -142,6 +143,8 @@ system: all tools ## whole daemons with real peers and clients (root; T=name for
 	@tests/system/run $(T)
 crashload: all tools ## 5,000 messages, ten times kill -9: nothing promised is lost (root)
 	@tests/system/crashload $(ARGS)
+hostile: all tools ## legitimate mail beside 200 hostile connections (root; MINUTES=5)
+	@tests/system/hostile $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 addlatency: all tools ## a new domain is answered within 50 ms under 10,000 queries/s
 	@tests/system/addlatency $(ARGS)
 
@@ -254,5 +257,5 @@ help: ## this list
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crashload addlatency asan layers style pure tidy cppcheck manlint shellcheck lint format \
+.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crashload hostile addlatency asan layers style pure tidy cppcheck manlint shellcheck lint format \
 	format-check check check-fresh install uninstall clean help

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* base/io/loop.c - libevent behind four nouns: io, timer, post, signal.
  *
- * 1. Every callback runs through called(), which measures it: one place that knows what is
- *    slow, and the name to blame.
+ * 1. Every callback runs between calling() and called(), which measure it: one place that
+ *    knows what is slow, and the name to blame. A slow callback is reported with the time that
+ *    passed, the processor time of it, and how often the thread gave the processor away to
+ *    wait: on a busy machine most of what is slow was only not let run. The usage at its
+ *    beginning is at most USAGE_AGE_US old, so that quick callbacks need no system call.
  * 2. loop_post() is the only door for other threads: a locked list and an eventfd that is
  *    written when the list stops being empty. libevent itself therefore needs no locks.
  * 3. A callback may free its own io or timer: called() touches neither afterwards. */
@@ -13,13 +16,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <event2/event.h>
 
 #include "base/core/mem.h"
 
-enum { SLOW_US = 5000 };
+enum { SLOW_US = 5000, USAGE_AGE_US = 1000 };
 
 struct post {
     struct list link;
@@ -36,10 +40,18 @@ struct signal_watch {
     void *ctx;
 };
 
+struct usage {
+    int64_t at_us;
+    int64_t cpu_us; /* processor time, ours and the kernel's for us */
+    int64_t waits;  /* voluntary context switches */
+};
+
 struct loop {
     struct event_base *base;
     const struct log *log;
     const struct clock *clock;
+    struct usage
+        usage; /* of this thread at the beginning of a callback, or shortly before */
     struct list signals, ends;
     struct event *turn_ev; /* ends the waiting of loop_turn() */
     bool is_stopped;
@@ -75,13 +87,39 @@ static void need(bool is_ok)
         abort();
 }
 
-static void called(const struct loop *l, const char *name, int64_t began_us)
+static struct usage usage_now(int64_t at_us)
+{
+    struct rusage r = {0};
+
+    (void)getrusage(RUSAGE_THREAD, &r); /* fails never; zero would only be said */
+    return (struct usage){.at_us = at_us,
+                          .cpu_us = (r.ru_utime.tv_sec + r.ru_stime.tv_sec) * 1000000LL +
+                                    r.ru_utime.tv_usec + r.ru_stime.tv_usec,
+                          .waits = r.ru_nvcsw};
+}
+
+/* The time at which a callback begins. */
+static int64_t calling(struct loop *l)
+{
+    int64_t now_us = clock_mono_us(l->clock);
+
+    if (now_us - l->usage.at_us > USAGE_AGE_US)
+        l->usage = usage_now(now_us);
+    return now_us;
+}
+
+static void called(struct loop *l, const char *name, int64_t began_us)
 {
     int64_t took_us = clock_mono_us(l->clock) - began_us;
+    struct usage u;
 
-    if (took_us > SLOW_US)
-        log_event(l->log, LOG_LOOP_SLOW, LOGF_S("callback", name),
-                  LOGF_N("took_us", took_us));
+    if (took_us <= SLOW_US)
+        return;
+    u = usage_now(began_us + took_us);
+    log_event(l->log, LOG_LOOP_SLOW, LOGF_S("callback", name), LOGF_N("took_us", took_us),
+              LOGF_N("cpu_us", u.cpu_us - l->usage.cpu_us),
+              LOGF_N("waits", u.waits - l->usage.waits));
+    l->usage = u;
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -104,7 +142,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     (void)pthread_mutex_unlock(&l->lock);
     while (!list_is_empty(&batch)) {
         struct post *p = LIST_ENTRY(batch.next, struct post, link);
-        int64_t began_us = clock_mono_us(l->clock);
+        int64_t began_us = calling(l);
 
         list_remove(&p->link);
         p->cb(p->ctx);
@@ -215,9 +253,9 @@ struct event_base *loop_base(struct loop *l)
 static void on_io(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_io *io = arg;
-    const struct loop *l = io->loop;
+    struct loop *l = io->loop;
     const char *name = io->name;
-    int64_t began_us = clock_mono_us(l->clock);
+    int64_t began_us;
     unsigned ready =
         ((what & EV_READ) ? LOOP_READ : 0u) | ((what & EV_WRITE) ? LOOP_WRITE : 0u);
 
@@ -226,6 +264,7 @@ static void on_io(evutil_socket_t fd, short what, void *arg)
     ready &= io->watched;
     if (ready == 0)
         return;
+    began_us = calling(l);
     io->cb(io->ctx, ready);
     called(l, name, began_us);
 }
@@ -277,9 +316,9 @@ void loop_io_free(struct loop_io **iop)
 static void on_timer(evutil_socket_t fd, short what, void *arg)
 {
     struct loop_timer *t = arg;
-    const struct loop *l = t->loop;
+    struct loop *l = t->loop;
     const char *name = t->name;
-    int64_t began_us = clock_mono_us(l->clock);
+    int64_t began_us = calling(l);
 
     (void)fd, (void)what;
     t->cb(t->ctx);
@@ -359,8 +398,8 @@ void loop_post(struct loop *l, const char *name, void (*cb)(void *ctx), void *ct
 static void on_signal(evutil_socket_t signo, short what, void *arg)
 {
     struct signal_watch *w = arg;
-    const struct loop *l = w->loop;
-    int64_t began_us = clock_mono_us(l->clock);
+    struct loop *l = w->loop;
+    int64_t began_us = calling(l);
 
     (void)what;
     w->cb(w->ctx, (int)signo);

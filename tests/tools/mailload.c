@@ -8,8 +8,9 @@
  * another id is sent instead, so every id in the log must be found exactly once.
  *
  *     mailload -a 127.0.0.1 -p 25 -n 5000 -s 20 -l ids.log -t ann@ours.test [-t ...]
- *              [-b 1000-200000]
+ *              [-b 1000-200000] [-S 127.0.0.2] [-e 60]
  *
+ * -S is the address to come from; -e ends the run after so many seconds whatever was sent.
  * -b is the range of body octets; without it most bodies are small and three in a hundred
  * have more than the 64 KiB that maild keeps in memory.
  *
@@ -47,7 +48,7 @@
 #define GIVE_UP_S    600
 
 struct load {
-    struct sockaddr_in to;
+    struct sockaddr_in to, source;
     const char *from;
     const char *rcpt[RCPTS_MAX];
     size_t n_rcpt;
@@ -58,6 +59,7 @@ struct load {
     atomic_ullong next; /* number of the next id */
     atomic_ullong done; /* answered 250 */
     atomic_ullong refused, lost, connects;
+    uint64_t seconds; /* -e; 0: until all are sent */
     int64_t until_us;
 };
 
@@ -139,7 +141,9 @@ static bool dial(struct session *s)
         return false;
     (void)setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (connect(s->fd, (const struct sockaddr *)&s->load->to, sizeof s->load->to) == -1 ||
+    if (bind(s->fd, (const struct sockaddr *)&s->load->source, sizeof s->load->source) ==
+            -1 ||
+        connect(s->fd, (const struct sockaddr *)&s->load->to, sizeof s->load->to) == -1 ||
         reply(s) != 220 || !send_all(s->fd, hello, sizeof hello - 1) || reply(s) != 250) {
         hang_up(s);
         return false;
@@ -302,7 +306,7 @@ static int run(struct load *l, unsigned sessions)
     int64_t start = clock_mono_us(clock_system());
     double seconds;
 
-    l->until_us = start + (int64_t)GIVE_UP_S * 1000000;
+    l->until_us = start + (int64_t)(l->seconds > 0 ? l->seconds : GIVE_UP_S) * 1000000;
     for (unsigned i = 0; i < sessions; i++) {
         s[i].load = l;
         s[i].fd = -1;
@@ -321,7 +325,7 @@ static int run(struct load *l, unsigned sessions)
            "%llu without an answer, %llu connections\n",
            atomic_load(&l->done), seconds, (double)atomic_load(&l->done) / seconds,
            atomic_load(&l->refused), atomic_load(&l->lost), atomic_load(&l->connects));
-    return atomic_load(&l->done) >= l->want ? 0 : 1;
+    return atomic_load(&l->done) >= l->want || l->seconds > 0 ? 0 : 1;
 }
 
 /* "1000-200000" */
@@ -339,7 +343,7 @@ static bool set_body_range(struct load *l, const char *text)
 
 static const char usage[] = "usage: mailload -a ADDRESS -p PORT -n MESSAGES -s SESSIONS "
                             "-l LOGFILE -t RCPT [-t ...]"
-                            " [-f FROM] [-b MIN-MAX]\n";
+                            " [-f FROM] [-b MIN-MAX] [-S SOURCE] [-e SECONDS]\n";
 
 int main(int argc, char **argv)
 {
@@ -347,10 +351,10 @@ int main(int argc, char **argv)
     unsigned long sessions = 20;
     int c;
 
-    l.to.sin_family = AF_INET;
+    l.to.sin_family = l.source.sin_family = AF_INET;
     l.to.sin_port = htons(25);
     l.want = 5000;
-    while ((c = getopt(argc, argv, "a:p:n:s:l:t:f:b:")) != -1) {
+    while ((c = getopt(argc, argv, "a:p:n:s:l:t:f:b:S:e:")) != -1) {
         bool is_good = true;
 
         if (c == 'a')
@@ -363,6 +367,10 @@ int main(int argc, char **argv)
             sessions = strtoul(optarg, NULL, 10);
         else if (c == 'f')
             l.from = optarg;
+        else if (c == 'S')
+            is_good = inet_pton(AF_INET, optarg, &l.source.sin_addr) == 1;
+        else if (c == 'e')
+            l.seconds = strtoull(optarg, NULL, 10);
         else if (c == 'b')
             is_good = set_body_range(&l, optarg);
         else if (c == 'l')
