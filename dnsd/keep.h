@@ -3,7 +3,7 @@
  *
  * Why:       see zones/imagestore.h. A thread of its own, so that neither building nor
  *            publishing ever waits for this disk.
- * Ownership: owns its thread and D/db/images.db; takes over the batches it is to save.
+ * Ownership: owns its thread and D/dns/images.db; takes over the batches it is to save.
  * Threads:   the loop's thread. A plan given to keep_load() is the keeper's until `done`.
  *
  * Saving is best effort: what cannot be written (disk full, too slow) is only compiled again

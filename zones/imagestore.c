@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/core/buf.h"
@@ -37,7 +38,7 @@ static const struct db_migration steps[] = {
 static int path_of(const char *data_dir, const char *end, char path[PATH_TEXT],
                    struct err *err)
 {
-    int n = snprintf(path, PATH_TEXT, "%s/db/images.db%s", data_dir, end);
+    int n = snprintf(path, PATH_TEXT, "%s/dns/images.db%s", data_dir, end);
 
     return n > 0 && n < PATH_TEXT ? 0 : err_set(err, "data_dir is too long");
 }
@@ -60,6 +61,20 @@ int imagestore_set_aside(const char *data_dir, struct err *err)
     return 0;
 }
 
+/* A folder of its own: who writes images must not be able to put files beside the domain
+ * database. */
+static int make_dir(const char *data_dir, struct err *err)
+{
+    char path[PATH_TEXT];
+    int n = snprintf(path, sizeof(path), "%s/dns", data_dir);
+
+    if (n < 0 || n >= PATH_TEXT)
+        return err_set(err, "data_dir is too long");
+    if (mkdir(path, 0700) == -1 && errno != EEXIST)
+        return err_sys(err, "create directory %s", path);
+    return 0;
+}
+
 static struct db *open_file(const char *data_dir, struct err *err)
 {
     const struct db_options o = {
@@ -67,7 +82,7 @@ static struct db *open_file(const char *data_dir, struct err *err)
     char path[PATH_TEXT];
     struct db *db = NULL;
 
-    if (path_of(data_dir, "", path, err) == 0)
+    if (path_of(data_dir, "", path, err) == 0 && make_dir(data_dir, err) == 0)
         db = db_open(path, &o, err);
     if (db == NULL)
         return NULL;

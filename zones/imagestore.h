@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* zones/imagestore.h - D/db/images.db: the last good image of each zone.
+/* zones/imagestore.h - D/dns/images.db: the last good image of each zone.
  *
  * Why:       after a restart zones are answered at once from what was compiled before, and a
  *            zone that no longer passes lint keeps its last good answers.

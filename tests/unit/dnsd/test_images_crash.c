@@ -115,9 +115,10 @@ static void reset(struct world *w, const char *what)
     char command[400];
 
     (void)snprintf(command, sizeof(command),
-                   strcmp(what, "save") == 0 ? "cp -r %s/db %s/first"
-                                             : "rm -r %s/db; cp -r %s/first %s/db",
-                   w->dir, w->dir, w->dir);
+                   strcmp(what, "save") == 0
+                       ? "cp -r %s/db %s/first"
+                       : "rm -r %s/db; cp -r %s/first %s/db; rm -rf %s/dns",
+                   w->dir, w->dir, w->dir, w->dir);
     assert_int_equal(system(command), 0);
 }
 

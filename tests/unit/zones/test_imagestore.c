@@ -90,7 +90,7 @@ static void test_no_place_for_it_is_said(void **state)
 
     (void)state;
     assert_null(imagestore_open("/nonexistent", &was_unusable, &err));
-    assert_non_null(strstr(err.text, "/nonexistent/db/images.db"));
+    assert_non_null(strstr(err.text, "/nonexistent/dns"));
 }
 
 /* The compiled form of a fixed domain. When this fails, what a zone gets has changed: raise
