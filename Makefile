@@ -112,7 +112,7 @@ $(B)/bin/%: $(B)/obj/%/main.o $(LIBS)
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK) -lcmocka -lldns
-$(B)/tools/%: $(B)/obj/tests/tools/%.o $(LIBS)
+$(B)/tools/%: $(B)/obj/tests/tools/%.o $(LOAD) $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK)
 
@@ -127,6 +127,11 @@ $(B)/target/%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_COMMON) $(LIBS)
 $(B)/replay/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(FUZZ_COMMON) $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK)
+
+# Loaded into other people's programs, so nothing of ours is linked in.
+$(B)/bench/slowsync.so: tests/bench/preload/slowsync.c
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -fPIC -shared -o $@ $<
 
 tools: $(TOOLS) $(BENCH)
 
@@ -148,7 +153,7 @@ hostile: all tools ## legitimate mail beside 200 hostile connections (root; MINU
 addlatency: all tools ## a new domain is answered within 50 ms under 10,000 queries/s
 	@tests/system/addlatency $(ARGS)
 
-bench: all tools ## ours beside the peers in one run (root; B=dns, ROUNDS=, SECONDS=)
+bench: all tools $(B)/bench/slowsync.so ## ours beside the peers in one run (root; B=dns, ROUNDS=, SECONDS=)
 	@tests/bench/run $(addprefix --area ,$(AREAS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 asan: ## the unit tests under address and undefined-behaviour sanitizers

@@ -83,13 +83,14 @@ def wait_until(what, test, seconds=30, step=0.002):
 class Server:
     """One server program in the foreground, on the servers' core."""
 
-    def __init__(self, name, argv, log, cwd=None):
-        self.name, self.argv, self.log, self.cwd = name, argv, log, cwd
+    def __init__(self, name, argv, log, stop_with=None):
+        """`stop_with`: a command that ends the server, where SIGTERM would not end all of it."""
+        self.name, self.argv, self.log, self.stop_with = name, argv, log, stop_with
         self.proc = None
 
     def start(self):
         with open(self.log, "ab") as out:
-            self.proc = subprocess.Popen(on_core(SERVER_CORE, self.argv), cwd=self.cwd,
+            self.proc = subprocess.Popen(on_core(SERVER_CORE, self.argv),
                                          stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         return self
 
@@ -106,19 +107,24 @@ class Server:
         if self.proc is None or self.proc.poll() is not None:
             return
         family = tree(self.proc.pid)
-        self.proc.terminate()
+        if self.stop_with:
+            subprocess.run(self.stop_with, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL, check=False, timeout=60)
+        else:
+            self.proc.terminate()
         try:
             self.proc.wait(seconds)
-        except subprocess.TimeoutExpired:
-            for pid in family:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+            # Children that outlive their parent would answer for the next one.
+            wait_until("the end of " + self.name, lambda: not living(family), seconds, 0.01)
+        except (subprocess.TimeoutExpired, Failed):
+            for pid in living(family):
+                os.kill(pid, signal.SIGKILL)
             self.proc.wait()
-        # Children that outlive their parent would answer for the next one.
-        wait_until("the end of " + self.name, lambda: not any(
-            (stat_fields(p) or "Z")[0] not in "ZX" for p in family), seconds, 0.01)
+
+
+def living(pids):
+    """Those that have not ended; what nobody waits for counts as ended."""
+    return [p for p in pids if (stat_fields(p) or "Z")[0] not in "ZX"]
 
 
 def load(argv, seconds):
