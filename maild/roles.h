@@ -23,6 +23,7 @@
 #include "base/io/bag.h"
 #include "base/io/ipc.h"
 #include "base/io/loop.h"
+#include "base/io/sandbox.h"
 
 enum role {
     ROLE_NONE = 0,
@@ -71,6 +72,7 @@ struct role_info {
     const char *name;
     void *(*start)(struct role_env *env, struct err *err);
     void (*stop)(void *state);
+    struct sandbox confined; /* what a process of it is left with, before `start` */
 };
 extern const struct role_info role_table[ROLE_COUNT];
 

@@ -14,7 +14,8 @@
  * 3. Before every instance was ready once, an exit is a failed start of the daemon.
  * 4. Lines of a role's log come through a pipe of its own; only whole lines are passed on, so
  *    roles cannot write into each other's lines, and octets that could obey a terminal's
- *    rules are taken out.
+ *    rules are taken out. What is no log line of that role (an assert, a library, the
+ *    sandbox, a forgery) becomes the text of an event.
  *
  * Over 500 lines because all of it is the one table of instances. */
 #include "base/io/supervise.h"
@@ -31,6 +32,7 @@
 #include <unistd.h>
 
 #include "base/core/mem.h"
+#include "base/core/span.h"
 #include "base/io/fdpass.h"
 #include "base/io/ipc.h"
 #include "base/io/rolechild.h"
@@ -75,13 +77,51 @@ static void stop_next(struct supervise *s);
 
 /* ---- log ------------------------------------------------------------------------------ */
 
+static const char *life_name(const struct instance *in, char room[48])
+{
+    (void)snprintf(room, 48, "%s %u", in->row->name, in->number);
+    return room;
+}
+
+/* A line of the role's own log under its own name: "TIME LEVEL ROLE ..." or the same as
+ * JSON. The name of another would be a forgery. */
+static bool is_log_line(const struct instance *in)
+{
+    static const char json[] = "\",\"role\":\"";
+    struct span line = span_of(in->text, in->text_n), name = span_str(in->row->name);
+    size_t at = 0;
+
+    if (line.n > 0 && line.p[0] == '{') {
+        const char *p = memmem(line.p, line.n, json, sizeof(json) - 1);
+
+        at = p == NULL ? line.n : (size_t)(p - in->text) + sizeof(json) - 1;
+    } else if (line.n > 0 && ascii_is_digit(line.p[0])) {
+        for (unsigned blanks = 0; at < line.n && blanks < 2; at++)
+            blanks += line.p[at] == ' ';
+    } else {
+        return false;
+    }
+    line = span_drop(line, at);
+    return line.n > name.n && memcmp(line.p, name.p, name.n) == 0 &&
+           !ascii_is_alnum(line.p[name.n]);
+}
+
 static void put_line(struct instance *in)
 {
     size_t n = in->text_n;
+    char name[48];
+    bool is_ours;
 
     for (size_t i = 0; i < n; i++)
         if ((unsigned char)in->text[i] < 0x20 && in->text[i] != '\t')
             in->text[i] = '?';
+    is_ours = is_log_line(in);
+    in->text_n = 0;
+    if (!is_ours) {
+        log_event(in->s->cfg.log, LOG_ROLE_SAYS, LOGF_S("instance", life_name(in, name)),
+                  LOGF_B("text", span_of(in->text, n)));
+        return;
+    }
     in->text[n] = '\n';
     for (size_t at = 0; at < n + 1;) {
         ssize_t w = write(in->s->cfg.log_fd, in->text + at, n + 1 - at);
@@ -92,7 +132,6 @@ static void put_line(struct instance *in)
             break; /* a log that takes nothing loses the line, not the daemon */
         at += (size_t)w;
     }
-    in->text_n = 0;
 }
 
 static void log_take(struct instance *in, const char *p, size_t n)
@@ -125,12 +164,6 @@ static void on_log(void *ctx, unsigned what)
 }
 
 /* ---- the line to an instance ---------------------------------------------------------- */
-
-static const char *life_name(const struct instance *in, char room[48])
-{
-    (void)snprintf(room, 48, "%s %u", in->row->name, in->number);
-    return room;
-}
 
 static struct instance *find(const struct supervise *s, uint8_t role, unsigned number)
 {

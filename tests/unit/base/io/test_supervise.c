@@ -97,6 +97,9 @@ static bool says(const struct bag *bag, const char *word)
     return span_eq(bag_text(bag, "do", 0), span_str(word));
 }
 
+/* Written by all. */
+#define ASKERS_LINE "2026-11-22T19:22:00.123Z info asker auth.ok login=a"
+
 static int role_main(const char *name)
 {
     static const struct rolechild_handlers h = {on_plug, on_end};
@@ -121,7 +124,7 @@ static int role_main(const char *name)
     if (bag_map(bag_fd(&bag, "memory", 0), 100, &memory, &err) == -1)
         return 1;
     (void)dprintf(2, "got %.*s\n\x1b[1mhalf", (int)memory.n, (const char *)memory.p);
-    (void)dprintf(2, " a line\n");
+    (void)dprintf(2, " a line\n" ASKERS_LINE "\n");
     r.loop = loop_new(&log, clock_system());
     r.rc = rolechild_new(r.loop, &h, &r);
     rolechild_ready(r.rc);
@@ -281,7 +284,7 @@ static void start(struct fixture *f)
 {
     supervise_start(f->s);
     until_flag(f, &f->is_started);
-    until(f, "heard PING\n", 2);
+    until(f, "\"heard PING\"\n", 2);
 }
 
 static void processes_start_in_order_and_are_joined(void **state)
@@ -292,7 +295,7 @@ static void processes_start_in_order_and_are_joined(void **state)
 
     start(f);
     assert_int_equal(f->greetings, 1);
-    assert_int_equal(count(f, "got some bread\n"), 3);
+    assert_int_equal(count(f, "\"got some bread\"\n"), 3);
     ready = strstr(f->text, "role.started instance=\"asker 0\"");
     assert_non_null(ready);
     assert_null(strstr(ready, "role.started instance=\"echo"));
@@ -306,7 +309,18 @@ static void lines_of_a_log_arrive_whole_and_clean(void **state)
     struct fixture *f = *state;
 
     start(f);
-    assert_int_equal(count(f, "\n?[1mhalf a line\n"), 3);
+    /* not as log lines, which they are not */
+    assert_int_equal(count(f, " text=\"?[1mhalf a line\"\n"), 3);
+    assert_int_equal(count(f, "\n?[1mhalf"), 0);
+}
+
+static void line_under_another_role_s_name_is_no_log_line(void **state)
+{
+    struct fixture *f = *state;
+
+    start(f);
+    assert_int_equal(count(f, "\n" ASKERS_LINE "\n"), 1);
+    assert_int_equal(count(f, " text=\"" ASKERS_LINE "\"\n"), 2);
 }
 
 static void killed_process_is_back_and_joined_again(void **state)
@@ -318,14 +332,14 @@ static void killed_process_is_back_and_joined_again(void **state)
     start(f);
     before = supervise_pid(f->s, ECHO, 0, &restarts);
     assert_int_equal(kill(before, SIGKILL), 0);
-    until(f, "heard PING\n", 3);
+    until(f, "\"heard PING\"\n", 3);
     assert_int_equal(count(f, "role.died instance=\"echo 0\""), 1);
     assert_int_equal(count(f, "how=\"signal 9 (Killed)\""), 1);
     assert_true(supervise_pid(f->s, ECHO, 0, &restarts) != before);
     assert_int_equal(restarts, 1);
 
     assert_int_equal(kill(supervise_pid(f->s, ASKER, 0, &restarts), SIGKILL), 0);
-    until(f, "heard PING\n", 5);
+    until(f, "\"heard PING\"\n", 5);
     assert_int_equal(f->greetings, 2);
 }
 
@@ -342,7 +356,7 @@ static void process_that_keeps_dying_gets_rests(void **state)
     /* the rests before the 2nd, 3rd and 4th try: 100, 200, 400 ms */
     assert_true(clock_mono_ms(clock_system()) - began >= 700);
     f->orders[ECHO] = NULL;
-    until(f, "heard PING\n", 3);
+    until(f, "\"heard PING\"\n", 3);
 }
 
 static void failed_start_is_told_with_the_role_s_own_words(void **state)
@@ -411,7 +425,7 @@ static void renewed_role_gets_a_new_bag(void **state)
 
     start(f);
     supervise_renew(f->s, ECHO);
-    until(f, "heard PING\n", 4);
+    until(f, "\"heard PING\"\n", 4);
     assert_int_equal(f->fills[ECHO], 4);
     assert_int_equal(count(f, "role.died"), 0);
 }
@@ -438,6 +452,7 @@ int main(int argc, char **argv)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         CASE(processes_start_in_order_and_are_joined),
         CASE(lines_of_a_log_arrive_whole_and_clean),
+        CASE(line_under_another_role_s_name_is_no_log_line),
         CASE(killed_process_is_back_and_joined_again),
         CASE(process_that_keeps_dying_gets_rests),
         CASE(failed_start_is_told_with_the_role_s_own_words),
