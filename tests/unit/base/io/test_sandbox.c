@@ -521,6 +521,189 @@ static void test_limits_hold(void **state)
     }
 }
 
+/* ---- user and root --------------------------------------------------------------------- */
+
+static const struct sandbox full = {.user = "nobody",
+                                    .root = SANDBOX_EMPTY,
+                                    .calls = SANDBOX_READ | SANDBOX_FILES,
+                                    .limits = {.file_octets = 0}};
+
+static int do_look_around(void)
+{
+    char entries[4096];
+    int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (getuid() == 0 || geteuid() == 0 || getgid() == 0 || getegid() == 0)
+        return 1;
+    /* At most "." and "..". */
+    if (fd != -1 && syscall(SYS_getdents64, fd, entries, sizeof(entries)) > 64)
+        return 2;
+    if (open("/../../etc/passwd", O_RDONLY | O_CLOEXEC) != -1)
+        return 3;
+    if (open("file", O_RDWR | O_CREAT | O_CLOEXEC, 0600) != -1 ||
+        mkdir("/folder", 0700) != -1)
+        return 4;
+    return 0;
+}
+
+static int do_back_to_root(void)
+{
+    return setuid(0);
+}
+
+static int do_look_at_data(void)
+{
+    return open("/there", O_RDONLY | O_CLOEXEC) == -1 ||
+           open("/etc/passwd", O_RDONLY | O_CLOEXEC) != -1;
+}
+
+static int do_wait(void)
+{
+    char word;
+
+    return write(STDERR_FILENO, "ready", 5) != 5 || read(wake_fd, &word, 1) != 1;
+}
+
+struct place {
+    char dir[32];
+    struct sandbox_host host;
+};
+
+static bool begin(struct place *p)
+{
+    enum sandbox_level level;
+
+    if (geteuid() != 0 || sandbox_level_pick("full", &level, NULL) == -1 ||
+        level != SANDBOX_FULL)
+        return false;
+    memcpy(p->dir, "/tmp/sandbox-test-XXXXXX", 25);
+    assert_non_null(mkdtemp(p->dir));
+    assert_int_equal(chmod(p->dir, 0755), 0);
+    p->host = (struct sandbox_host){
+        .level = SANDBOX_FULL, .data_dir = p->dir, .run_dir = p->dir};
+    return true;
+}
+
+static void test_another_user_in_an_empty_root(void **state)
+{
+    struct place p;
+    struct ending e;
+
+    (void)state;
+    if (!begin(&p))
+        skip();
+    e = run(&full, &p.host, do_look_around);
+    if (!e.is_exit || e.code != 0)
+        fail_msg("exit or signal %d: %s", e.code, e.said);
+    e = run(&full, &p.host, do_back_to_root);
+    assert_false(e.is_exit);
+    assert_int_equal(e.code, SIGSYS);
+    assert_int_equal(rmdir(p.dir), 0); /* nothing was left in it */
+}
+
+static void test_data_folder_is_the_whole_world(void **state)
+{
+    struct sandbox s = full;
+    struct ending e;
+    struct place p;
+    char path[64];
+    int fd;
+
+    (void)state;
+    if (!begin(&p))
+        skip();
+    (void)snprintf(path, sizeof(path), "%s/there", p.dir);
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    assert_int_not_equal(fd, -1);
+    (void)close(fd);
+    s.root = SANDBOX_DATA;
+    e = run(&s, &p.host, do_look_at_data);
+    if (!e.is_exit || e.code != 0)
+        fail_msg("exit or signal %d: %s", e.code, e.said);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rmdir(p.dir), 0);
+}
+
+/* /proc/PID belongs to root when the process may not be traced by its own user. */
+static void test_others_of_the_same_user_cannot_trace_it(void **state)
+{
+    int wake[2], says[2], status;
+    char path[64], word[5];
+    struct place p;
+    struct stat st;
+    pid_t pid;
+
+    (void)state;
+    if (!begin(&p))
+        skip();
+    assert_int_equal(pipe(wake), 0);
+    assert_int_equal(pipe(says), 0);
+    wake_fd = wake[0];
+    pid = fork();
+    assert_int_not_equal(pid, -1);
+    if (pid == 0) {
+        (void)dup2(says[1], STDERR_FILENO);
+        _exit(child(&full, &p.host, do_wait));
+    }
+    assert_int_equal(read(says[0], word, sizeof(word)), sizeof(word));
+    assert_memory_equal(word, "ready", 5);
+    (void)snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, 0);
+    assert_int_equal(write(wake[1], "x", 1), 1);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    for (int i = 0; i < 2; i++) {
+        (void)close(wake[i]);
+        (void)close(says[i]);
+    }
+    assert_int_equal(rmdir(p.dir), 0);
+}
+
+static void test_a_missing_user_is_named_with_the_remedy(void **state)
+{
+    struct sandbox s = full;
+    struct place p;
+    struct err err;
+
+    (void)state;
+    if (!begin(&p))
+        skip();
+    s.user = "_signpost-nobody-made-this";
+    assert_int_equal(sandbox_enter(&s, &p.host, &err),
+                     -1); /* before anything is given up */
+    assert_non_null(strstr(err.text, "_signpost-nobody-made-this"));
+    assert_non_null(strstr(err.text, "signpost setup --users"));
+    assert_int_equal(rmdir(p.dir), 0);
+}
+
+static void test_level_of_who_is_not_root(void **state)
+{
+    enum sandbox_level level = SANDBOX_OFF;
+    struct err err;
+    int status;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0 || is_sanitized())
+        skip();
+    pid = fork();
+    assert_int_not_equal(pid, -1);
+    if (pid == 0) {
+        if (setresuid(65534, 65534, 65534) == -1)
+            _exit(1);
+        if (sandbox_level_pick("auto", &level, &err) == -1 || level != SANDBOX_SECCOMP)
+            _exit(2);
+        _exit(sandbox_level_pick("full", &level, &err) == -1 &&
+                      strstr(err.text, "needs root") != NULL
+                  ? 0
+                  : 3);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -530,6 +713,11 @@ int main(void)
         cmocka_unit_test(test_a_foreign_abi_is_killed_at_once),
         cmocka_unit_test(test_threads_made_before_are_covered),
         cmocka_unit_test(test_limits_hold),
+        cmocka_unit_test(test_another_user_in_an_empty_root),
+        cmocka_unit_test(test_data_folder_is_the_whole_world),
+        cmocka_unit_test(test_others_of_the_same_user_cannot_trace_it),
+        cmocka_unit_test(test_a_missing_user_is_named_with_the_remedy),
+        cmocka_unit_test(test_level_of_who_is_not_root),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
