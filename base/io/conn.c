@@ -36,7 +36,10 @@
 #include "base/io/conn_int.h"
 #include "base/io/tlsctx_int.h"
 
-enum { ROUNDS_MAX = 8 }; /* write -> on_drained -> write ... in one turn */
+enum {
+    ROUNDS_MAX = 8,         /* write -> on_drained -> write ... in one turn */
+    UNSENT_MAX = 64 * 1024, /* octets in the kernel that are not yet on their way */
+};
 
 static void work(struct conn *c, unsigned what);
 
@@ -326,7 +329,7 @@ static struct conn *make(struct loop *l, int fd, const struct conn_limits *lim,
                          const struct conn_handlers *h, void *ctx)
 {
     struct conn *c = mem_new(1, sizeof(*c));
-    int on = 1;
+    int on = 1, unsent = UNSENT_MAX;
 
     assert(h->on_end != NULL && lim->in_max > 0 && lim->out_max > 0);
     c->loop = l;
@@ -343,6 +346,9 @@ static struct conn *make(struct loop *l, int fd, const struct conn_limits *lim,
         /* Replies are gathered here; the kernel need not wait for more. Fails harmlessly on
          * a UNIX socket. */
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        /* Answers that nobody reads fill our buffer, not the kernel's megabytes, and so stop
+         * the questions early. What is under way in the network does not count. */
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
     }
     return c;
 }

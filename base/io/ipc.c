@@ -37,6 +37,7 @@ enum {
     HEAD_OCTETS = 12,
     FLAG_ANSWER = 1,
     READ_BUDGET = 64, /* frames a wake-up */
+    READ_BUDGET_US = 3000,
     BACKLOG_FRAMES = 1024,
     BACKLOG_OCTETS = 8 * 1024 * 1024,
     SLOTS_MAX = 65536, /* calls under way */
@@ -500,6 +501,18 @@ static bool receive(struct ipc *ch)
     return ch->fd != -1;
 }
 
+/* What handlers do with a frame may be much: few frames or little time, whichever is over
+ * first. The rest stays in the socket, which stays readable. */
+static void receive_some(struct ipc *ch)
+{
+    const struct clock *clock = loop_clock(ch->loop);
+    int64_t until_us = clock_mono_us(clock) + READ_BUDGET_US;
+
+    for (unsigned i = 0; i < READ_BUDGET && receive(ch); i++)
+        if (clock_mono_us(clock) > until_us)
+            break;
+}
+
 static void on_ready(void *arg, unsigned what)
 {
     struct ipc *ch = arg;
@@ -508,8 +521,7 @@ static void on_ready(void *arg, unsigned what)
     if (what & LOOP_WRITE)
         backlog_flush(ch);
     if (what & LOOP_READ)
-        for (unsigned i = 0; i < READ_BUDGET && receive(ch); i++)
-            ;
+        receive_some(ch);
     if (!ch->is_freed)
         timer_arm(ch);
     leave(ch);

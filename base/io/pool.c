@@ -21,7 +21,10 @@
 #include "base/core/list.h"
 #include "base/core/mem.h"
 
-enum { THREAD_NAME_MAX = 16 }; /* pthread_setname_np, with NUL */
+enum {
+    THREAD_NAME_MAX = 16, /* pthread_setname_np, with NUL */
+    BUDGET_US = 3000,     /* of `done` callbacks in one turn of the loop */
+};
 
 struct job {
     struct list link;
@@ -31,6 +34,7 @@ struct job {
 };
 
 struct pool {
+    struct loop *loop;
     size_t max_queued;
     unsigned n_threads;
     pthread_t *threads;
@@ -87,18 +91,28 @@ static void *worker(void *arg)
     return NULL;
 }
 
-static void call_done(struct pool *p)
+/* Move all of `from` to the end of `to`. */
+static void list_move(struct list *to, struct list *from)
 {
+    while (!list_is_empty(from)) {
+        struct list *first = from->next;
+
+        list_remove(first);
+        list_add_tail(to, first);
+    }
+}
+
+/* True when jobs are left: their turn comes after the loop has looked at everybody else. */
+static bool call_done(struct pool *p, int64_t budget_us)
+{
+    const struct clock *clock = loop_clock(p->loop);
+    int64_t began_us = clock_mono_us(clock);
     struct list batch;
+    bool is_left;
 
     list_init(&batch);
     (void)pthread_mutex_lock(&p->lock);
-    while (!list_is_empty(&p->finished)) {
-        struct list *first = p->finished.next;
-
-        list_remove(first);
-        list_add_tail(&batch, first);
-    }
+    list_move(&batch, &p->finished);
     (void)pthread_mutex_unlock(&p->lock);
     while (!list_is_empty(&batch)) {
         struct job *j = LIST_ENTRY(batch.next, struct job, link);
@@ -106,18 +120,30 @@ static void call_done(struct pool *p)
         list_remove(&j->link);
         j->done(j->ctx);
         free(j);
+        if (clock_mono_us(clock) - began_us > budget_us)
+            break;
     }
+    is_left = !list_is_empty(&batch);
+    if (is_left) {
+        (void)pthread_mutex_lock(&p->lock);
+        list_move(&batch, &p->finished); /* those that finished meanwhile come behind */
+        list_move(&p->finished, &batch);
+        (void)pthread_mutex_unlock(&p->lock);
+    }
+    return is_left;
 }
 
 static void on_finished(void *ctx, unsigned what)
 {
     struct pool *p = ctx;
+    static const uint64_t one = 1;
     uint64_t count;
 
     (void)what;
     if (read(p->wake_fd, &count, sizeof(count)) == -1)
         need(errno == EAGAIN || errno == EINTR);
-    call_done(p);
+    if (call_done(p, BUDGET_US) && write(p->wake_fd, &one, sizeof(one)) == -1)
+        need(errno == EAGAIN);
 }
 
 struct pool *pool_new(struct loop *l, const char *name, unsigned threads,
@@ -127,6 +153,7 @@ struct pool *pool_new(struct loop *l, const char *name, unsigned threads,
     sigset_t all, before;
 
     assert(threads > 0);
+    p->loop = l;
     p->max_queued = max_queued;
     p->n_threads = threads;
     p->threads = mem_new(threads, sizeof(*p->threads));
@@ -166,7 +193,7 @@ void pool_free(struct pool **pp)
     (void)pthread_mutex_unlock(&p->lock);
     for (unsigned i = 0; i < p->n_threads; i++)
         (void)pthread_join(p->threads[i], NULL);
-    call_done(p);
+    (void)call_done(p, INT64_MAX);
     *pp = NULL;
     loop_io_free(&p->wake_io);
     (void)close(p->wake_fd);

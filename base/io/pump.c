@@ -68,8 +68,11 @@ static void on_end(void *ctx, enum conn_end why)
     void (*done)(void *, const struct pump_counts *) = p->done;
     void *done_ctx = p->ctx;
 
-    (void)why;
-    conn_finish(&w->back->from, LAST_WORDS_MS);
+    /* A client that was lost hears no answer: what it asked for last is not carried on. */
+    if (why == CONN_END_RESET && w == &p->a)
+        conn_free(&w->back->from);
+    else
+        conn_finish(&w->back->from, LAST_WORDS_MS);
     conn_finish(&w->from, LAST_WORDS_MS);
     free(p);
     if (done != NULL)

@@ -9,7 +9,7 @@
  *
  * Back-pressure: a side is read only while the other has room, so memory stays within the
  * limits of the two connections. When one side ends, what it sent is still delivered to the
- * other (within 30 s), then both are closed. */
+ * other (within 30 s), then both are closed; but when `a` is lost (reset), `b` ends at once. */
 #ifndef BASE_IO_PUMP_H
 #define BASE_IO_PUMP_H
 

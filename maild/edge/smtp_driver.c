@@ -7,7 +7,8 @@
  *
  * driver_drive() carries out steps until one has to wait: for input, for another role, for the
  * disk, or for good. While something other than input is waited for, the connection is
- * paused, so what a client sends ahead stays in the kernel.
+ * paused, so what a client sends ahead stays in the kernel. So it is while a client rests who
+ * made too many errors or gave too many commands without a message (smtp_session_rest).
  *
  * Invariants
  *  1. At most one question is under way (d->call); the machine takes no input meanwhile.
@@ -22,8 +23,13 @@
 #include "base/core/mem.h"
 #include "maild/edge/smtp_driver_int.h"
 
-#define FLOOD_MS  100
-#define FINISH_MS 5000 /* to send the last words */
+#define ERRORS_FREE     5 /* then each one costs its author ERROR_REST_MS */
+#define ERROR_REST_MS   1000
+#define COMMANDS_FREE   250 /* without a message: more than any list of recipients needs */
+#define COMMAND_REST_MS 10
+
+#define FLOOD_MS        100
+#define FINISH_MS       5000 /* to send the last words */
 
 static const struct conn_limits conn_limits = {
     .in_max = 128u * 1024u, .out_max = 64u * 1024u, .out_high = 16u * 1024u};
@@ -53,6 +59,10 @@ void smtp_driver_start(struct edge *e)
             .auth_failures_max = 3,
             .commands_max = (size_t)conf_int(c, "recipients_max") + 200,
             .messages_max = (size_t)conf_int(c, "session_messages_max"),
+            .errors_free = ERRORS_FREE,
+            .error_rest_ms = ERROR_REST_MS,
+            .commands_free = COMMANDS_FREE,
+            .command_rest_ms = COMMAND_REST_MS,
             .idle_ms = conf_int(c, "session_idle") * 1000,
             .total_ms = conf_int(c, "session_time_max") * 1000,
         };
@@ -77,6 +87,7 @@ static void driver_free(struct driver *d)
     rdns_free(&d->rdns);
     body_free(&d->body);
     loop_timer_free(&d->timer);
+    loop_timer_free(&d->rest);
     loop_timer_free(&d->unasked);
     smtp_session_free(&d->s);
     edge_session_end(&d->base);
@@ -167,6 +178,18 @@ static void begin_act(struct driver *d, enum smtp_act act)
     }
 }
 
+/* The next step, or NULL while the client has to wait for it. */
+static const struct smtp_step *next_step(struct driver *d)
+{
+    int64_t ms = smtp_session_rest(&d->s);
+
+    if (ms == 0)
+        return smtp_session_step(&d->s, conn_input(d->conn), driver_now(d));
+    conn_pause(d->conn, true);
+    loop_timer_set(d->rest, ms);
+    return NULL;
+}
+
 /* Carry out one step. Returns the next, or NULL when there is none now; then `d` may be
  * gone. */
 static const struct smtp_step *carry_out(struct driver *d, const struct smtp_step *step)
@@ -191,7 +214,7 @@ static const struct smtp_step *carry_out(struct driver *d, const struct smtp_ste
         body_free(&d->body);
     if (act == SMTP_ACT_NONE || act == SMTP_ACT_DROP) {
         if (d->body == NULL || !body_is_busy(d->body))
-            return smtp_session_step(&d->s, conn_input(d->conn), driver_now(d));
+            return next_step(d);
         conn_pause(d->conn, true); /* on_body_ready() goes on */
         loop_timer_cancel(d->timer);
         return NULL;
@@ -226,7 +249,15 @@ static void on_input(void *ctx)
 {
     struct driver *d = ctx;
 
-    driver_drive(d, smtp_session_step(&d->s, conn_input(d->conn), driver_now(d)));
+    driver_drive(d, next_step(d));
+}
+
+static void on_rested(void *ctx)
+{
+    struct driver *d = ctx;
+
+    conn_pause(d->conn, false);
+    driver_drive(d, next_step(d));
 }
 
 static void on_tls(void *ctx)
@@ -292,6 +323,7 @@ void smtp_driver_accept(struct edge *e, const struct edge_client *c)
     log_event(e->env->log, LOG_SMTP_CONNECT, LOGF_S("peer", peer),
               LOGF_S("service", conf_service_name(c->service)));
     d->timer = loop_timer_new(e->env->loop, "smtp.timer", on_timer, d);
+    d->rest = loop_timer_new(e->env->loop, "smtp.rest", on_rested, d);
     d->unasked = loop_timer_new(e->env->loop, "smtp.unasked", driver_on_unasked, d);
     d->rdns = rdns_new(e, &c->peer, driver_on_rdns, d);
     d->conn = conn_accept(e->env->loop, c->fd, &conn_limits, &handlers, d);

@@ -18,6 +18,7 @@ struct driver {
     struct conn *conn;
     struct smtp_session s;
     struct loop_timer *timer;
+    struct loop_timer *rest; /* runs while the client has to wait for his next command */
     struct ipc_call *call;
     struct loop_timer
         *unasked; /* a question that could not be sent is answered from here */

@@ -283,6 +283,22 @@ const struct smtp_step *smtp_session_stop(struct smtp_session *s)
     return &s->step;
 }
 
+int64_t smtp_session_rest(struct smtp_session *s)
+{
+    bool has_erred = s->errors > s->rested_errors;
+    bool has_asked = s->commands > s->rested_commands;
+
+    if (s->phase == SMTP_PH_DATA || s->waiting != SMTP_WAIT_NOTHING)
+        return 0;
+    s->rested_errors = s->errors;
+    s->rested_commands = s->commands;
+    if (has_erred && s->errors > s->policy->errors_free)
+        return s->policy->error_rest_ms;
+    if (has_asked && s->commands > s->policy->commands_free)
+        return s->policy->command_rest_ms;
+    return 0;
+}
+
 int64_t smtp_session_deadline(const struct smtp_session *s)
 {
     if (s->waiting != SMTP_WAIT_NOTHING && s->waiting != SMTP_WAIT_TLS)

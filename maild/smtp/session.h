@@ -47,8 +47,12 @@ struct smtp_policy {
     size_t auth_failures_max; /* the last of them is answered 421 */
     size_t commands_max;      /* until a message was accepted */
     size_t messages_max;      /* in one session */
-    int64_t idle_ms;          /* for one command, or for 4 KiB of a message */
-    int64_t total_ms;         /* for the session */
+    size_t errors_free; /* without a rest after each, until a message was accepted */
+    int64_t error_rest_ms;
+    size_t commands_free; /* likewise for commands that led to no message yet */
+    int64_t command_rest_ms;
+    int64_t idle_ms;  /* for one command, or for 4 KiB of a message */
+    int64_t total_ms; /* for the session */
 };
 
 enum smtp_act {
@@ -116,6 +120,7 @@ struct smtp_session {
     char login[SASL_LOGIN_MAX + 1];
     struct sasl sasl;
     size_t errors, auth_failures, commands, messages;
+    size_t rested_errors, rested_commands; /* for which smtp_session_rest() was asked */
 
     /* the transaction */
     char sender[SMTP_ADDRESS_MAX];
@@ -182,6 +187,10 @@ const struct smtp_step *smtp_session_tls(struct smtp_session *s, int64_t now_ms)
 const struct smtp_step *smtp_session_timeout(struct smtp_session *s, int64_t now_ms);
 const struct smtp_step *smtp_session_stop(struct smtp_session *s);
 
+/* Milliseconds to wait before the next command is looked at; ask before each. 0 for all who
+ * behave; each rest is given out once. Who only makes errors, or sends commands without end and
+ * no message, gets our time in small pieces, so that others keep theirs. */
+int64_t smtp_session_rest(struct smtp_session *s);
 /* When to call smtp_session_timeout(), on the clock of `now_ms`. */
 int64_t smtp_session_deadline(const struct smtp_session *s);
 /* Replies due; the driver sends and forgets them. */

@@ -11,7 +11,8 @@
  *     ? what -> answer       the machine must ask just that; it gets the answer
  *     = text                 the message taken so far is text with C escapes; it is forgotten
  *     ! word                 close, drop or verdict must come next
- *     @ word                 something happens: greet, early, timeout, stop, wait MS
+ *     @ word                 something happens: greet, early, timeout, stop, wait MS;
+ *                            "rest MS": the client must wait so long before its next command
  */
 #include <dirent.h>
 #include <setjmp.h>
@@ -257,6 +258,8 @@ static void happen(struct replay *r, const char *what)
         step = smtp_session_greet(&r->s, true, r->now_ms);
     else if (strcmp(word, "stop") == 0)
         step = smtp_session_stop(&r->s);
+    else if (strncmp(word, "rest ", 5) == 0)
+        assert_int_equal(smtp_session_rest(&r->s), strtol(word + 5, NULL, 10));
     else if (strncmp(word, "wait ", 5) == 0)
         r->now_ms += strtol(word + 5, NULL, 10);
     else
@@ -297,6 +300,10 @@ static void set_policy(struct replay *r, char *words)
             p->commands_max = v;
         else if (strcmp(w, "messages") == 0)
             p->messages_max = v;
+        else if (strcmp(w, "errors-free") == 0)
+            p->errors_free = v;
+        else if (strcmp(w, "commands-free") == 0)
+            p->commands_free = v;
         else if (strcmp(w, "tls") != 0 && strcmp(w, "policy") != 0)
             fail_msg("%s: no such policy: %s", r->file, w);
     }
@@ -318,6 +325,10 @@ static void run_file(const char *path, bool is_whole)
         .auth_failures_max = 3,
         .commands_max = 1000,
         .messages_max = 1000,
+        .errors_free = 5,
+        .error_rest_ms = 1000,
+        .commands_free = 250,
+        .command_rest_ms = 10,
         .idle_ms = 300000,
         .total_ms = 3600000,
     };
