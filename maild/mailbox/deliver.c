@@ -2,7 +2,8 @@
 /* DELIVER and SETTLE, the queue's side of the mailbox role (maild/store/README.md has the
  * promises between the two).
  *
- *   DELIVER --> job: hard link, envelope and structure of the message
+ *   DELIVER --> hard link, envelope and structure of the message: before the transaction of
+ *               the op's batch; of a large one in a job of its own, so as to hold up nobody
  *           --> op: INBOX (made if missing), UID, row; remembered by (id, number)
  *           --> commit, shared with whatever else came --> DELIVER_RESULT
  *
@@ -19,6 +20,7 @@
 #include "maild/mailbox/mailbox_int.h"
 
 #define TOUCHED_MAX 200000
+#define SMALL_MAX   (128u * 1024u) /* read on the database thread */
 #define BACKLOG_MAX 20000 /* ops of one shard that wait; more deliveries come later */
 
 struct delivery {
@@ -120,9 +122,20 @@ static void add_run(struct shard_op *op, struct index *ix)
     struct delivery *d = LIST_ENTRY(op, struct delivery, op);
     uint64_t account = d->row.file.account;
 
-    op->result = index_account_ensure(ix, account, d->row.now_s, &op->err);
-    if (op->result == INDEX_OK)
-        op->result = index_box_find(ix, account, SPAN_LIT("INBOX"), &d->box, &op->err);
+    if (!d->has_digest) {
+        op->err = d->err;
+        return;
+    }
+    d->row.envelope = buf_all(&d->digest.envelope);
+    d->row.body = buf_all(&d->digest.body);
+    d->row.structure = buf_all(&d->digest.structure);
+    op->result = index_box_find(ix, account, SPAN_LIT("INBOX"), &d->box, &op->err);
+    if (op->result == INDEX_NONE) { /* its first message */
+        op->result = index_account_ensure(ix, account, d->row.now_s, &op->err);
+        if (op->result == INDEX_OK)
+            op->result =
+                index_box_find(ix, account, SPAN_LIT("INBOX"), &d->box, &op->err);
+    }
     if (op->result != INDEX_OK)
         return;
     d->row.box = d->box.id;
@@ -133,19 +146,25 @@ static void add_run(struct shard_op *op, struct index *ix)
         op->result = INDEX_ERROR;
 }
 
-static void delivered(struct delivery *d)
+/* Sessions see it. */
+static void show(struct delivery *d)
 {
     struct account *a = account_held(d->m, d->row.file.account);
     struct folder *f = a == NULL ? NULL : folder_find(a, d->box.id);
     struct index_msg row = {.uid = d->row.uid,
                             .date_s = d->row.date_s,
                             .size = d->row.prefix.n + d->row.file.size};
-    char id[MSGID_TEXT + 1], text[64];
 
     if (f != NULL) {
         folder_add(f, &row);
         folder_notify(f);
     }
+}
+
+static void delivered(struct delivery *d)
+{
+    char id[MSGID_TEXT + 1], text[64];
+
     msgid_print(&d->row.file.id, id);
     log_event(d->m->env->log, LOG_MAILBOX_DELIVERED, LOGF_S("mid", id),
               LOGF_N("account", d->row.file.account), LOGF_N("uid", d->row.uid));
@@ -156,7 +175,16 @@ static void delivered(struct delivery *d)
 static void add_done(struct shard_op *op)
 {
     struct delivery *d = LIST_ENTRY(op, struct delivery, op);
+    bool is_there = op->result == INDEX_OK || op->result == INDEX_EXISTS;
+    bool is_touched = !is_there || touch(d->m, &d->row.file) == 0;
 
+    if (op->result == INDEX_OK)
+        show(d);
+    if (!is_touched) { /* when it comes again it is there already */
+        (void)err_set(&d->err, "too many folders wait for a checkpoint");
+        fail(d, &d->err);
+        return;
+    }
     switch (op->result) {
     case INDEX_OK:
         delivered(d);
@@ -175,26 +203,22 @@ static void add_done(struct shard_op *op)
     delivery_free(d);
 }
 
-static void file_done(void *ctx)
+static void submit(struct delivery *d)
 {
-    struct delivery *d = ctx;
-
-    if (!d->has_digest) {
-        fail(d, &d->err);
-        return;
-    }
-    if (touch(d->m, &d->row.file) == -1) {
-        (void)err_set(&d->err, "too many folders wait for a checkpoint");
-        fail(d, &d->err);
-        return;
-    }
-    d->row.envelope = buf_all(&d->digest.envelope);
-    d->row.body = buf_all(&d->digest.body);
-    d->row.structure = buf_all(&d->digest.structure);
     d->op.run = add_run;
     d->op.done = add_done;
     d->op.is_write = true;
     shard_submit(d->m->shards[mailfile_shard(d->row.file.account)], &d->op);
+}
+
+static void file_done(void *ctx)
+{
+    submit(ctx);
+}
+
+static void add_prepare(struct shard_op *op)
+{
+    file_work(LIST_ENTRY(op, struct delivery, op));
 }
 
 /* ---- the messages -------------------------------------------------------------------- */
@@ -246,9 +270,15 @@ void deliver_message(struct mailbox *m, struct ipc *ch, const struct ipc_in *in)
                                 .date_s = (int64_t)msg.accepted_s,
                                 .now_s = clock_wall_s(m->env->clock)};
     m->jobs++;
-    if (shard_backlog(m->shards[mailfile_shard(msg.account_id)]) > BACKLOG_MAX ||
-        mailbox_job(m, file_work, file_done, d) == -1) {
+    if (m->is_stopping ||
+        shard_backlog(m->shards[mailfile_shard(msg.account_id)]) > BACKLOG_MAX) {
         (void)err_set(&d->err, "too many deliveries at once");
+        fail(d, &d->err);
+    } else if (msg.size <= SMALL_MAX) {
+        d->op.prepare = add_prepare;
+        submit(d);
+    } else if (mailbox_job(m, file_work, file_done, d) == -1) {
+        (void)err_set(&d->err, "too many large deliveries at once");
         fail(d, &d->err);
     }
 }

@@ -86,14 +86,17 @@ void index_rollback(struct index *ix)
     db_rollback(ix->db);
 }
 
+/* Prepared like all that each delivery does. */
 int index_mark(struct index *ix, struct err *err)
 {
-    return db_exec(ix->db, "SAVEPOINT op", err);
+    return index_run(db_stmt(ix->db, "SAVEPOINT op", err), err) == INDEX_OK ? 0 : -1;
 }
 
 int index_unmark(struct index *ix, bool keep, struct err *err)
 {
-    return db_exec(ix->db, keep ? "RELEASE op" : "ROLLBACK TO op; RELEASE op", err);
+    if (!keep)
+        return db_exec(ix->db, "ROLLBACK TO op; RELEASE op", err);
+    return index_run(db_stmt(ix->db, "RELEASE op", err), err) == INDEX_OK ? 0 : -1;
 }
 
 enum index_result index_run(struct db_stmt *s, struct err *err)

@@ -8,6 +8,7 @@
 
 struct index {
     struct db *db;
+    int64_t forgot_s; /* when deliveries of long ago were last forgotten */
 };
 
 /* Run a statement that gives no rows. EXISTS when a constraint says no. */

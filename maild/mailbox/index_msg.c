@@ -11,6 +11,7 @@
 #include "maild/mailbox/index_int.h"
 
 #define DELIVERED_KEEP_S (30 * 86400) /* far beyond any retry of the queue */
+#define FORGET_EVERY_S   600
 
 /* The mailbox's next UID, taken; with its UIDVALIDITY. */
 static enum index_result take_uid(struct index *ix, uint64_t box, uint32_t *uid,
@@ -52,8 +53,10 @@ static enum index_result mark_delivered(struct index *ix, const struct index_new
     bind_file(s, &m->file);
     db_bind_int(s, 4, m->now_s);
     r = index_run(s, err);
-    if (r != INDEX_OK)
+    if (r != INDEX_OK ||
+        (m->now_s >= ix->forgot_s && m->now_s - ix->forgot_s < FORGET_EVERY_S))
         return r;
+    ix->forgot_s = m->now_s;
     s = db_stmt(ix->db, "DELETE FROM delivered WHERE at < ?1", err);
     db_bind_int(s, 1, m->now_s - DELIVERED_KEEP_S);
     return index_run(s, err);

@@ -177,11 +177,15 @@ int mailfile_adopt(int dirfd, const char *blob, const struct index_file *f,
 {
     char path[MAILFILE_PATH_MAX];
 
-    if (make_folders(dirfd, f, err) == -1)
-        return -1;
     mailfile_path(f, path);
     if (linkat(dirfd, blob, dirfd, path, 0) == 0)
         return 0;
+    if (errno == ENOENT) { /* no folder yet, or no such blob */
+        if (make_folders(dirfd, f, err) == -1)
+            return -1;
+        if (linkat(dirfd, blob, dirfd, path, 0) == 0)
+            return 0;
+    }
     if (errno == EEXIST) { /* of an earlier delivery: ours, a copy, or lost its octets */
         if (is_same_file(dirfd, blob, path))
             return 0;

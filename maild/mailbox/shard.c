@@ -4,8 +4,9 @@
  *   0. the first time: open the index, look after files an APPEND left pending
  *   1. remove files nobody refers to: rows with refs 0 that an earlier batch committed; the
  *      file first, then the row, so that a crash in between is repaired by doing it again
- *   2. BEGIN (when any op writes), each op in a savepoint of its own, COMMIT
- *   3. on the loop: done() of each
+ *   2. files of deliveries are linked and read (prepare), before others are kept waiting
+ *   3. BEGIN (when any op writes), each op in a savepoint of its own, COMMIT
+ *   4. on the loop: done() of each
  *
  * A failed commit, or a savepoint that the database has thrown away with the whole
  * transaction (disk full), fails every op of the batch. */
@@ -169,6 +170,12 @@ static void batch_work(void *ctx)
     }
     if (sh->must_reap)
         reap(sh);
+    LIST_EACH (it, &sh->running) {
+        struct shard_op *op = LIST_ENTRY(it, struct shard_op, link);
+
+        if (op->prepare != NULL)
+            op->prepare(op);
+    }
     if (!run_all(sh, &err)) {
         log_event(loop_log(sh->loop), LOG_PROCESS_FAULT, LOGF_S("error", err.text));
         fail_all(sh, &err);

@@ -5,7 +5,8 @@
  *            hundred. While one batch commits, everything asked meanwhile gathers into the
  *            next; no timer, the disk's own pace makes the groups.
  * Ownership: an op is the caller's; it is lent from shard_submit() until its done().
- * Threads:   shard_submit() and done() on the loop, run() on the shard's database thread.
+ * Threads:   shard_submit() and done() on the loop, prepare() and run() on the shard's database
+ *            thread.
  *
  * Order: ops run in the order they were submitted, and their done() is called in that
  * order. So whoever loads a mailbox into memory sees each later change exactly once: in its
@@ -24,6 +25,8 @@ struct shard;
 
 struct shard_op {
     struct list link;
+    /* Short work on files, before the transaction begins; or NULL. */
+    void (*prepare)(struct shard_op *op);
     /* In the batch's transaction; sets result and err. */
     void (*run)(struct shard_op *op, struct index *ix);
     /* After the commit. With is_write anything but INDEX_OK has left no trace. */
