@@ -335,7 +335,7 @@ enum address_result address_expand(struct domaindb *d, struct span address,
     domain_id = domain_id_of(&w, folded + local_n + 1);
     if (domain_id <= 0)
         return domain_id == 0 ? ADDRESS_NOT_OURS : ADDRESS_FAULT;
-    w.seen = mem_new(SEEN_MAX, sizeof(*w.seen));
+    w.seen = mem_resize(NULL, SEEN_MAX, sizeof(*w.seen)); /* 64 KiB: not zeroed */
     rc = was_seen(&w, folded) ? 0 : visit_ours(&w, domain_id, folded, local_n, 0);
     free(w.seen);
     return outcome(&w, rc);
@@ -344,7 +344,7 @@ enum address_result address_expand(struct domaindb *d, struct span address,
 int address_may_send(struct domaindb *d, int64_t account_id, struct span address,
                      struct err *err)
 {
-    struct address_targets *list = mem_new(1, sizeof(*list));
+    struct address_targets *list = mem_resize(NULL, 1, sizeof(*list));
     int may = 0;
 
     switch (address_expand(d, address, list, err)) {

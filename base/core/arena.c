@@ -74,8 +74,9 @@ static void add_block(struct arena *a, size_t n)
         cap = BLOCK_MAX;
     if (cap < n)
         cap = n;
-    b = mem_new(1, sizeof *b + cap);
+    b = mem_resize(NULL, 1, sizeof *b + cap); /* zeroed when given out */
     b->cap = cap;
+    b->len = 0;
     b->older = a->newest;
     a->newest = b;
 }
@@ -92,7 +93,7 @@ void *arena_alloc(struct arena *a, size_t n)
     if (a->newest == NULL || n > a->newest->cap - a->newest->len)
         add_block(a, n);
     p = a->newest->data + a->newest->len;
-    memset(p, 0, n); /* the first block is used again after arena_reset() */
+    memset(p, 0, n);
     a->newest->len += n;
     a->used += n;
     return p;

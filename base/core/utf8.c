@@ -40,9 +40,23 @@ bool utf8_is_control(uint32_t c)
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) || c == 0xfeff;
 }
 
+size_t utf8_plain_run(struct span s)
+{
+    size_t n = 0;
+
+    while (n < s.n && s.p[n] >= 0x20 && s.p[n] < 0x7f && s.p[n] != '"' && s.p[n] != '\\')
+        n++;
+    return n;
+}
+
 bool utf8_is_text(struct span s)
 {
     while (s.n > 0) {
+        if (s.p[0] >= 0x20 && s.p[0] < 0x7f) { /* most of what comes */
+            s = span_drop(s, 1);
+            continue;
+        }
+
         uint32_t c = 0;
         size_t n = utf8_next(s, &c);
 

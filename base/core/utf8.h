@@ -21,5 +21,8 @@ size_t utf8_next(struct span s, uint32_t *point);
 bool utf8_is_control(uint32_t point);
 /* Well-formed from end to end, and none of its characters below U+0020, U+007F or C1. */
 bool utf8_is_text(struct span s);
+/* Octets at the front of `s` that are printable ASCII other than '"' and '\\': what needs no
+ * escape in a quoted string and is most of any text. */
+size_t utf8_plain_run(struct span s);
 
 #endif

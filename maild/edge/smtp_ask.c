@@ -141,14 +141,18 @@ static bool read_targets(struct span octets, struct arena *a, struct envelope_rc
                          size_t *n)
 {
     struct rcpt_target t;
+    size_t count = 0;
     struct rd r;
 
+    rd_init(&r, octets);
+    while (count < ENVELOPE_RCPTS_MAX && rcpt_target_next(&r, &t))
+        count++;
     *n = 0;
-    *v = arena_alloc(a, ENVELOPE_RCPTS_MAX * sizeof(**v));
+    *v = arena_alloc(a, count * sizeof(**v));
     if (*v == NULL)
         return false;
     rd_init(&r, octets);
-    while (*n < ENVELOPE_RCPTS_MAX && rcpt_target_next(&r, &t)) {
+    while (*n < count && rcpt_target_next(&r, &t)) {
         struct envelope_rcpt *e = &(*v)[(*n)++];
 
         e->kind = (enum rcpt_kind)t.kind;

@@ -9,8 +9,14 @@ int facts_string(struct buf *out, struct span text)
 
     while (text.n > 0 && rc == 0) {
         uint32_t point = 0;
-        size_t n = utf8_next(text, &point);
+        size_t n = utf8_plain_run(text);
 
+        if (n > 0) {
+            rc = buf_append(out, text.p, n);
+            text = span_drop(text, n);
+            continue;
+        }
+        n = utf8_next(text, &point);
         if (n == 0) {
             rc = buf_str(out, "\\ufffd");
             n = 1;

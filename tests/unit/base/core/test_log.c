@@ -193,6 +193,11 @@ static void test_rfc3629_utf8(void **state)
     assert_true(utf8_is_text(SPAN_LIT("h\xc3\xa9 \xec\x9a\xb0")));
     assert_false(utf8_is_text(SPAN_LIT("a\0b")));
     assert_false(utf8_is_text(SPAN_LIT("a\n")));
+    assert_int_equal(utf8_plain_run(SPAN_LIT("ab c\"d")), 4);
+    assert_int_equal(utf8_plain_run(SPAN_LIT("a\x7f")), 1);
+    assert_int_equal(utf8_plain_run(SPAN_LIT("\xc3\xa9")), 0);
+    assert_int_equal(utf8_plain_run(SPAN_LIT("\\x")), 0);
+    assert_int_equal(utf8_plain_run(SPAN_LIT("")), 0);
     assert_false(utf8_is_text(SPAN_LIT("\x7f")));
     assert_false(utf8_is_text(SPAN_LIT("\xc2\x85")));
 }
