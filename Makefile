@@ -28,6 +28,7 @@ need_system := unit system
 need_run := build
 need_demo := system
 need_crashload := system
+need_crash := system
 need_fuzz := fuzz
 need_fuzz-long := fuzz
 need_fuzz-merge := fuzz
@@ -133,6 +134,11 @@ $(B)/bench/slowsync.so: tests/bench/preload/slowsync.c
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -fPIC -shared -o $@ $<
 
+# Preloaded into the programs by the crash test: ours and SQLite's file operations pass it.
+$(B)/crash/%.so: tests/crash/%.c
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -g -fPIC -shared -o $@ $< -lpthread
+
 tools: $(TOOLS) $(BENCH)
 
 # unit: every test program, or those whose path contains a word of T.
@@ -150,6 +156,8 @@ crashload: all tools ## 5,000 messages, ten times kill -9: nothing promised is l
 	@tests/system/crashload $(ARGS)
 hostile: all tools ## legitimate mail beside 200 hostile connections (root; MINUTES=5)
 	@tests/system/hostile $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+crash: all $(B)/crash/fsrec.so ## stopped at every file operation, started again, looked at (root)
+	@tests/crash/crash $(ARGS)
 addlatency: all tools ## a new domain is answered within 50 ms under 10,000 queries/s
 	@tests/system/addlatency $(ARGS)
 
@@ -262,5 +270,5 @@ help: ## this list
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crashload hostile addlatency asan layers style pure tidy cppcheck manlint shellcheck lint format \
+.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crash crashload hostile addlatency asan layers style pure tidy cppcheck manlint shellcheck lint format \
 	format-check check check-fresh install uninstall clean help

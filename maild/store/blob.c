@@ -10,7 +10,10 @@
  *
  * Invariant: a name in D/mail/blobs/<ab>/ never stands for other octets than those of its
  * first writing. Writing again (replay) goes into the same inode, since mailboxes may hold
- * hard links to it. */
+ * hard links to it.
+ *
+ * Over 500 lines because the store's one folder has one owner: small files, large ones on
+ * their way in, their names, their sweep. */
 #include "maild/store/blob.h"
 
 #include <assert.h>
