@@ -121,13 +121,16 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(LOAD) $(LIBS)
 	@mkdir -p $(@D)
 	$(LINK)
 # One fuzz target twice: driven by the fuzzer, and run over files only.
-FUZZ_COMMON := $(patsubst %,$(B)/obj/tests/fuzz/%.o,fuzz imap_note)
-$(B)/target/%: $(B)/obj/tests/fuzz/fuzz_%.o $(FUZZ_COMMON) $(LIBS)
+FUZZ_HELP := $(filter-out replay fuzz_%,$(notdir $(basename $(wildcard tests/fuzz/*.c))))
+$(B)/libfuzz.a: $(FUZZ_HELP:%=$(B)/obj/tests/fuzz/%.o)
+	@rm -f $@
+	@ar rcs $@ $^
+$(B)/target/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/libfuzz.a $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK) -fsanitize=fuzzer
-$(B)/replay/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(FUZZ_COMMON) $(LIBS)
+	$(LINK) -fsanitize=fuzzer -lldns
+$(B)/replay/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(B)/libfuzz.a $(LIBS)
 	@mkdir -p $(@D)
-	$(LINK)
+	$(LINK) -lldns
 
 # Loaded into other people's programs, so nothing of ours is linked in.
 $(B)/bench/slowsync.so: tests/bench/preload/slowsync.c

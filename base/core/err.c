@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* base/core/err.c - one line of text that says what went wrong; see err.h. Text that does
- * not fit is cut at the end: the outer context, which comes first, is kept. */
+ * not fit is cut at the end: the outer context, which comes first, is kept. Foreign octets in
+ * it cannot make a second line or steer a terminal: they become question marks. */
 #include "base/core/err.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "base/core/span.h"
+#include "base/core/utf8.h"
 
 /* Append to err->text from `at` on; returns the new end. */
 static size_t put(struct err *err, size_t at, const char *s)
@@ -20,6 +22,24 @@ static size_t put(struct err *err, size_t at, const char *s)
     return (size_t)n >= sizeof err->text - at ? sizeof err->text - 1 : at + (size_t)n;
 }
 
+/* Only well-formed text without control characters stays. */
+static void clean(char *text)
+{
+    struct span s = span_str(text);
+    uint32_t point;
+
+    while (s.n > 0) {
+        size_t n = utf8_next(s, &point);
+
+        if (n == 0 || utf8_is_control(point)) {
+            n = n == 0 ? 1 : n;
+            memset(text, '?', n);
+        }
+        text += n;
+        s = span_drop(s, n);
+    }
+}
+
 PRINTF_LIKE(2, 0)
 static size_t format(struct err *err, const char *fmt, va_list ap)
 {
@@ -29,6 +49,7 @@ static size_t format(struct err *err, const char *fmt, va_list ap)
         err->text[0] = '\0';
         return 0;
     }
+    clean(err->text);
     return (size_t)n >= sizeof err->text ? sizeof err->text - 1 : (size_t)n;
 }
 

@@ -5,7 +5,8 @@
  * Ownership: a value; the function that fails fills it, callers wrap it on the way up.
  *
  * Read as a sentence from the outside in: "start dnsd: open build/run/db/signpost.db:
- * permission denied". */
+ * permission denied". What stands in it of foreign octets is shown as text: control characters and
+ * what is no UTF-8 become question marks. */
 #ifndef BASE_CORE_ERR_H
 #define BASE_CORE_ERR_H
 

@@ -151,14 +151,29 @@ static int print_size(uint8_t packed, struct buf *text)
                       (unsigned long long)(cm % 100));
 }
 
+/* A place on earth, not behind the pole: it could not be written as text. */
+static bool is_angle(uint32_t angle, uint32_t max_degrees)
+{
+    uint32_t off = angle >= 0x80000000u ? angle - 0x80000000u : 0x80000000u - angle;
+
+    return off <= max_degrees * 3600000u;
+}
+
 bool rdata_loc_is_valid(struct span wire)
 {
+    struct rd r;
+
     if (wire.n != RDATA_LOC_OCTETS || wire.p[0] != 0)
         return false;
-    for (int i = 1; i < 4; i++)
-        if (wire.p[i] >> 4 > 9 || (wire.p[i] & 15) > 9)
+    for (int i = 1; i < 4; i++) {
+        unsigned mantissa = wire.p[i] >> 4, power = wire.p[i] & 15u;
+
+        /* zero times a power of ten has no text of its own */
+        if (mantissa > 9 || power > 9 || (mantissa == 0 && power > 0))
             return false;
-    return true;
+    }
+    rd_init(&r, span_drop(wire, 4));
+    return is_angle(rd_u32(&r), 90) && is_angle(rd_u32(&r), 180);
 }
 
 int rdata_loc_print(struct span wire, struct buf *text)

@@ -96,3 +96,48 @@ void imap_note_cmd(struct buf *log, const struct imap_cmd *c,
     for (size_t i = 0; i < c->n_words; i++)
         fuzz_note_span(log, "word", c->words[i]);
 }
+
+/* A quoted string or a literal at the front of `s`: its octets; 0 when neither stands there. */
+static size_t string_octets(struct span s)
+{
+    struct span digits, rest;
+    uint64_t n;
+
+    if (s.p[0] == '"') {
+        for (size_t i = 1; i < s.n; i++) {
+            LAW(s.p[i] != '\r' && s.p[i] != '\n' && s.p[i] != 0 && s.p[i] < 127,
+                "a quoted string has text of one line");
+            if (s.p[i] == '"')
+                return i + 1;
+            i += s.p[i] == '\\';
+        }
+        LAW(false, "a quoted string ends");
+    }
+    if (s.p[0] != '{')
+        return 0;
+    LAW(span_cut(span_drop(s, 1), '}', &digits, &rest) &&
+            span_to_u64(digits, UINT32_MAX, &n) && span_starts(rest, SPAN_LIT("\r\n")) &&
+            n <= rest.n - 2,
+        "a literal has the octets it announces");
+    return 1 + digits.n + 3 + (size_t)n;
+}
+
+void imap_check_value(struct span text)
+{
+    int open = 0;
+
+    LAW(text.n > 0, "a value has text");
+    while (text.n > 0) {
+        size_t n = string_octets(text);
+
+        if (n == 0) {
+            LAW(text.p[0] >= 32 && text.p[0] < 127, "outside of strings is plain text");
+            open += text.p[0] == '(';
+            open -= text.p[0] == ')';
+            LAW(open >= 0, "parentheses are opened before they are closed");
+            n = 1;
+        }
+        text = span_drop(text, n);
+    }
+    LAW(open == 0, "parentheses are closed");
+}

@@ -92,6 +92,17 @@ static void test_errors_read_from_the_outside_in(void **state)
     free(text);
 }
 
+static void test_an_error_stays_one_line(void **state)
+{
+    struct err err;
+
+    (void)state;
+    err_set(&err, "found \"%s\"", "a\n\033[2J\x7f\xff\xc2\x9b \xc3\xa4");
+    assert_string_equal(err.text, "found \"a??[2J???? \xc3\xa4\"");
+    err_wrap(&err, "line %s", "1\r\n2");
+    assert_string_equal(err.text, "line 1??2: found \"a??[2J???? \xc3\xa4\"");
+}
+
 static void test_clocks(void **state)
 {
     const struct clock *c = clock_system();
@@ -202,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(test_arena_keeps_its_ceiling),
         cmocka_unit_test(test_errors_read_from_the_outside_in),
+        cmocka_unit_test(test_an_error_stays_one_line),
         cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_random_sources),
         cmocka_unit_test(test_msgid_begins_with_its_half_day),

@@ -352,6 +352,39 @@ static void test_type_table(void **state)
     assert_null(rcode_name(99));
 }
 
+/* RFC 1876 2: what text cannot say is printed by its octets, so that it reads back. */
+static void test_loc_that_is_no_place(void **state)
+{
+    static const struct {
+        const char *octets;
+        bool want;
+    } cases[] = {
+        {"\x00\x12\x16\x13\x80\x00\x00\x00\x80\x00\x00\x00\x00\x98\x96\x80", true},
+        {"\x00\x12\x16\x13\x93\x4f\xd9\x01\x80\x00\x00\x00\x00\x98\x96\x80", false},
+        {"\x00\x12\x16\x13\x80\x00\x00\x00\x00\x00\x00\x00\x00\x98\x96\x80", false},
+        {"\x00\x02\x16\x13\x80\x00\x00\x00\x80\x00\x00\x00\x00\x98\x96\x80", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct span wire = span_of(cases[i].octets, 16);
+        struct buf text, again;
+        struct err err;
+
+        buf_init(&text, 1000);
+        buf_init(&again, 100);
+        assert_int_equal(rdata_is_valid(RR_LOC, wire), cases[i].want);
+        assert_int_equal(rdata_print(RR_LOC, wire, &text), 0);
+        assert_int_equal(buf_all(&text).p[0] == '\\', !cases[i].want);
+        if (cases[i].want) {
+            assert_int_equal(rdata_parse(RR_LOC, buf_all(&text), NULL, &again, &err), 0);
+            assert_true(span_eq(wire, buf_all(&again)));
+        }
+        buf_free(&text);
+        buf_free(&again);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -363,6 +396,7 @@ int main(void)
         cmocka_unit_test(test_equality_ignores_case_of_names_only),
         cmocka_unit_test(test_ready_made),
         cmocka_unit_test(test_type_table),
+        cmocka_unit_test(test_loc_that_is_no_place),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
