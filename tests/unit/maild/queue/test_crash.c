@@ -84,11 +84,11 @@ static void send_all(struct world *w)
 static int first_life(const char *dir, unsigned at)
 {
     struct world w = {0};
-    struct sandbox sb;
+    struct fsbox sb;
 
     (void)snprintf(w.dir, sizeof(w.dir), "%s", dir);
-    sandbox_init(&sb);
-    sb.mode = SANDBOX_EXIT;
+    fsbox_init(&sb);
+    sb.mode = FSBOX_EXIT;
     sb.at = at;
     w.fs = &sb.ops;
     make_world(&w);

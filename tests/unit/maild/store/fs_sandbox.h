@@ -3,12 +3,12 @@
  * forgotten.
  *
  * Real files in a real folder, with three ways to go wrong at call number `at`:
- *     SANDBOX_FAIL   this one call fails with `error`
- *     SANDBOX_STOP   this and every later call fails with EIO and does nothing: the process
+ *     FSBOX_FAIL   this one call fails with `error`
+ *     FSBOX_STOP   this and every later call fails with EIO and does nothing: the process
  *                    was killed, what the kernel has stays
- *     SANDBOX_EXIT   the process really ends, as by kill -9
- * or from now on with SANDBOX_FULL: nothing that needs room succeeds (ENOSPC).
- * sandbox_power_loss() then takes back everything that was not synced: contents by file,
+ *     FSBOX_EXIT   the process really ends, as by kill -9
+ * or from now on with FSBOX_FULL: nothing that needs room succeeds (ENOSPC).
+ * fsbox_power_loss() then takes back everything that was not synced: contents by file,
  * names by folder. With `keep` it keeps a random part of the contents, as disks do. */
 #ifndef TESTS_UNIT_MAILD_STORE_FS_SANDBOX_H
 #define TESTS_UNIT_MAILD_STORE_FS_SANDBOX_H
@@ -26,16 +26,10 @@
 #include "base/core/rng.h"
 #include "maild/store/fsops.h"
 
-enum sandbox_mode {
-    SANDBOX_COUNT,
-    SANDBOX_FAIL,
-    SANDBOX_STOP,
-    SANDBOX_EXIT,
-    SANDBOX_FULL
-};
+enum fsbox_mode { FSBOX_COUNT, FSBOX_FAIL, FSBOX_STOP, FSBOX_EXIT, FSBOX_FULL };
 
 /* One change that is not durable yet. */
-struct sandbox_undo {
+struct fsbox_undo {
     enum {
         UNDO_WRITE,
         UNDO_SIZE,
@@ -52,35 +46,35 @@ struct sandbox_undo {
     char from[64], to[64];
 };
 
-struct sandbox {
+struct fsbox {
     struct fsops ops; /* first */
     const struct fsops *sys;
-    enum sandbox_mode mode;
+    enum fsbox_mode mode;
     int error;
     unsigned calls, at;
-    struct sandbox_undo *undo;
+    struct fsbox_undo *undo;
     size_t n, cap;
     unsigned graves;
 };
 
-static bool sandbox_stops(const struct fsops *fs)
+static bool fsbox_stops(const struct fsops *fs)
 {
-    struct sandbox *s = (struct sandbox *)(void *)(uintptr_t)fs;
+    struct fsbox *s = (struct fsbox *)(void *)(uintptr_t)fs;
     unsigned call = __atomic_add_fetch(&s->calls, 1, __ATOMIC_SEQ_CST);
 
-    if (s->mode == SANDBOX_EXIT && call == s->at)
+    if (s->mode == FSBOX_EXIT && call == s->at)
         (void)kill(getpid(), SIGKILL);
-    if ((s->mode == SANDBOX_FAIL && call == s->at) ||
-        (s->mode == SANDBOX_STOP && call >= s->at)) {
-        errno = s->mode == SANDBOX_FAIL ? s->error : EIO;
+    if ((s->mode == FSBOX_FAIL && call == s->at) ||
+        (s->mode == FSBOX_STOP && call >= s->at)) {
+        errno = s->mode == FSBOX_FAIL ? s->error : EIO;
         return true;
     }
     return false;
 }
 
-static struct sandbox *sandbox_of(const struct fsops *fs)
+static struct fsbox *fsbox_of(const struct fsops *fs)
 {
-    return (struct sandbox *)(void *)(uintptr_t)fs;
+    return (struct fsbox *)(void *)(uintptr_t)fs;
 }
 
 static ino_t ino_of(int fd)
@@ -90,9 +84,9 @@ static ino_t ino_of(int fd)
     return fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
-static struct sandbox_undo *sandbox_note(struct sandbox *s, int what, int fd)
+static struct fsbox_undo *fsbox_note(struct fsbox *s, int what, int fd)
 {
-    struct sandbox_undo *u;
+    struct fsbox_undo *u;
 
     if (s->n == s->cap) {
         s->cap = s->cap == 0 ? 64 : 2 * s->cap;
@@ -107,12 +101,12 @@ static struct sandbox_undo *sandbox_note(struct sandbox *s, int what, int fd)
 }
 
 /* Durable now: forget how to undo it. */
-static void sandbox_commit(struct sandbox *s, ino_t ino, bool is_folder)
+static void fsbox_commit(struct fsbox *s, ino_t ino, bool is_folder)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < s->n; i++) {
-        struct sandbox_undo *u = &s->undo[i];
+        struct fsbox_undo *u = &s->undo[i];
 
         if (u->ino == ino && (u->what >= UNDO_CREATE) == is_folder) {
             if (u->what == UNDO_UNLINK)
@@ -126,9 +120,9 @@ static void sandbox_commit(struct sandbox *s, ino_t ino, bool is_folder)
     s->n = kept;
 }
 
-static bool sandbox_is_full(const struct fsops *fs)
+static bool fsbox_is_full(const struct fsops *fs)
 {
-    if (sandbox_of(fs)->mode != SANDBOX_FULL)
+    if (fsbox_of(fs)->mode != FSBOX_FULL)
         return false;
     errno = ENOSPC;
     return true;
@@ -137,11 +131,11 @@ static bool sandbox_is_full(const struct fsops *fs)
 static int sb_open(const struct fsops *fs, int dirfd, const char *path, int flags,
                    mode_t mode)
 {
-    struct sandbox *s = sandbox_of(fs);
+    struct fsbox *s = fsbox_of(fs);
     bool is_new;
     int fd;
 
-    if (sandbox_stops(fs))
+    if (fsbox_stops(fs))
         return -1;
     is_new = (flags & O_CREAT) != 0 && faccessat(dirfd, path, F_OK, 0) == -1;
     fd = s->sys->open(s->sys, dirfd, path, flags & ~O_TRUNC, mode);
@@ -157,7 +151,7 @@ static int sb_open(const struct fsops *fs, int dirfd, const char *path, int flag
         (void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1,
                        slash ? path : ".");
         parent = openat(dirfd, dir, O_RDONLY | O_DIRECTORY);
-        (void)snprintf(sandbox_note(s, UNDO_CREATE, parent)->from, 64, "%s",
+        (void)snprintf(fsbox_note(s, UNDO_CREATE, parent)->from, 64, "%s",
                        slash ? slash + 1 : path);
         (void)close(parent);
     }
@@ -167,21 +161,21 @@ static int sb_open(const struct fsops *fs, int dirfd, const char *path, int flag
 static ssize_t sb_pwrite(const struct fsops *fs, int fd, const void *p, size_t n,
                          off_t at)
 {
-    struct sandbox *s = sandbox_of(fs);
-    struct sandbox_undo *u;
+    struct fsbox *s = fsbox_of(fs);
+    struct fsbox_undo *u;
     struct stat st;
     ssize_t old;
 
-    if (sandbox_stops(fs) || sandbox_is_full(fs))
+    if (fsbox_stops(fs) || fsbox_is_full(fs))
         return -1;
     (void)fstat(fd, &st);
-    u = sandbox_note(s, UNDO_WRITE, fd);
+    u = fsbox_note(s, UNDO_WRITE, fd);
     u->at = (uint64_t)at;
     u->old = mem_new(1, n + 1);
     old = pread(fd, u->old, n, at);
     u->n = old > 0 ? (size_t)old : 0;
     if (st.st_size < at + (off_t)n) {
-        u = sandbox_note(s, UNDO_SIZE, fd);
+        u = fsbox_note(s, UNDO_SIZE, fd);
         u->at = (uint64_t)st.st_size;
     }
     return pwrite(fd, p, n, at);
@@ -189,50 +183,50 @@ static ssize_t sb_pwrite(const struct fsops *fs, int fd, const void *p, size_t n
 
 static int sb_allocate(const struct fsops *fs, int fd, off_t octets)
 {
-    return sandbox_stops(fs) || sandbox_is_full(fs) ? -1 : fallocate(fd, 0, 0, octets);
+    return fsbox_stops(fs) || fsbox_is_full(fs) ? -1 : fallocate(fd, 0, 0, octets);
 }
 
 static int sb_truncate(const struct fsops *fs, int fd, off_t octets)
 {
-    return sandbox_stops(fs) ? -1 : ftruncate(fd, octets);
+    return fsbox_stops(fs) ? -1 : ftruncate(fd, octets);
 }
 
 static int sb_data_sync(const struct fsops *fs, int fd)
 {
-    if (sandbox_stops(fs))
+    if (fsbox_stops(fs))
         return -1;
-    sandbox_commit(sandbox_of(fs), ino_of(fd), false);
+    fsbox_commit(fsbox_of(fs), ino_of(fd), false);
     return 0;
 }
 
 static int sb_dir_sync(const struct fsops *fs, int dirfd)
 {
-    if (sandbox_stops(fs))
+    if (fsbox_stops(fs))
         return -1;
-    sandbox_commit(sandbox_of(fs), ino_of(dirfd), true);
+    fsbox_commit(fsbox_of(fs), ino_of(dirfd), true);
     return 0;
 }
 
 static int sb_write_back(const struct fsops *fs, int fd)
 {
     (void)fd;
-    return sandbox_stops(fs) ? -1 : 0;
+    return fsbox_stops(fs) ? -1 : 0;
 }
 
 static int sb_link(const struct fsops *fs, int fromdir, const char *from, int todir,
                    const char *to)
 {
-    return sandbox_stops(fs) ? -1 : linkat(fromdir, from, todir, to, 0);
+    return fsbox_stops(fs) ? -1 : linkat(fromdir, from, todir, to, 0);
 }
 
 static int sb_rename(const struct fsops *fs, int fromdir, const char *from, int todir,
                      const char *to)
 {
-    struct sandbox_undo *u;
+    struct fsbox_undo *u;
 
-    if (sandbox_stops(fs))
+    if (fsbox_stops(fs))
         return -1;
-    u = sandbox_note(sandbox_of(fs), UNDO_RENAME, fromdir);
+    u = fsbox_note(fsbox_of(fs), UNDO_RENAME, fromdir);
     (void)snprintf(u->from, sizeof(u->from), "%s", from);
     (void)snprintf(u->to, sizeof(u->to), "%s", to);
     return renameat(fromdir, from, todir, to);
@@ -241,22 +235,22 @@ static int sb_rename(const struct fsops *fs, int fromdir, const char *from, int 
 /* Put into a grave until the folder is synced. */
 static int sb_unlink(const struct fsops *fs, int dirfd, const char *path)
 {
-    struct sandbox *s = sandbox_of(fs);
-    struct sandbox_undo *u;
+    struct fsbox *s = fsbox_of(fs);
+    struct fsbox_undo *u;
     const char *slash = strrchr(path, '/');
     char dir[64];
     int parent;
 
-    if (sandbox_stops(fs))
+    if (fsbox_stops(fs))
         return -1;
-    if (s->mode == SANDBOX_EXIT)
+    if (s->mode == FSBOX_EXIT)
         return unlinkat(dirfd, path, 0); /* nobody will undo it */
     if (faccessat(dirfd, path, F_OK, 0) == -1)
         return -1;
     (void)snprintf(dir, sizeof(dir), "%.*s", slash ? (int)(slash - path) : 1,
                    slash ? path : ".");
     parent = openat(dirfd, dir, O_RDONLY | O_DIRECTORY);
-    u = sandbox_note(s, UNDO_UNLINK, parent);
+    u = fsbox_note(s, UNDO_UNLINK, parent);
     (void)snprintf(u->from, sizeof(u->from), "%s", slash ? slash + 1 : path);
     (void)snprintf(u->to, sizeof(u->to), ".grave-%u", s->graves++);
     (void)renameat(parent, u->from, parent, u->to);
@@ -267,10 +261,10 @@ static int sb_unlink(const struct fsops *fs, int dirfd, const char *path)
 static int sb_mkdir(const struct fsops *fs, int dirfd, const char *path, mode_t mode)
 {
     /* Folders are not undone: an empty one has no meaning anywhere. */
-    return sandbox_stops(fs) ? -1 : mkdirat(dirfd, path, mode);
+    return fsbox_stops(fs) ? -1 : mkdirat(dirfd, path, mode);
 }
 
-static inline void sandbox_init(struct sandbox *s)
+static inline void fsbox_init(struct fsbox *s)
 {
     memset(s, 0, sizeof(*s));
     s->sys = fsops_system();
@@ -288,7 +282,7 @@ static inline void sandbox_init(struct sandbox *s)
 }
 
 /* Forget what was done without undoing it: the process was killed. */
-static inline void sandbox_kill(struct sandbox *s)
+static inline void fsbox_kill(struct fsbox *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (s->undo[i].what == UNDO_UNLINK)
@@ -300,10 +294,10 @@ static inline void sandbox_kill(struct sandbox *s)
 }
 
 /* Undo, newest first. `keep` (or NULL): some contents reached the disk all the same. */
-static inline void sandbox_power_loss(struct sandbox *s, struct rng *keep)
+static inline void fsbox_power_loss(struct fsbox *s, struct rng *keep)
 {
     while (s->n > 0) {
-        struct sandbox_undo *u = &s->undo[--s->n];
+        struct fsbox_undo *u = &s->undo[--s->n];
         bool is_kept = keep != NULL && u->what <= UNDO_SIZE && rng_below(keep, 2) == 0;
 
         switch (u->what) {
@@ -332,9 +326,9 @@ static inline void sandbox_power_loss(struct sandbox *s, struct rng *keep)
     }
 }
 
-static inline void sandbox_free(struct sandbox *s)
+static inline void fsbox_free(struct fsbox *s)
 {
-    sandbox_kill(s);
+    fsbox_kill(s);
     free(s->undo);
 }
 

@@ -13,7 +13,7 @@ struct world {
     char dir[64], path[80];
     struct log log;
     struct loop *loop;
-    struct sandbox sb;
+    struct fsbox sb;
     struct journal *j;
     unsigned done, failed;
     int sys;
@@ -30,7 +30,7 @@ static int setup(void **state)
     (void)snprintf(w->path, sizeof(w->path), "%s/j", w->dir);
     log_init(&w->log, -1, "test", clock_system());
     w->loop = loop_new(&w->log, clock_system());
-    sandbox_init(&w->sb);
+    fsbox_init(&w->sb);
     *state = w;
     return 0;
 }
@@ -42,7 +42,7 @@ static int teardown(void **state)
 
     journal_close(&w->j);
     loop_free(&w->loop);
-    sandbox_free(&w->sb);
+    fsbox_free(&w->sb);
     (void)snprintf(cmd, sizeof(cmd), "rm -rf %s", w->dir);
     assert_int_equal(system(cmd), 0);
     free(w);
@@ -154,12 +154,12 @@ static void full_disk_fails_everybody_in_the_batch_and_nobody_else(void **state)
     assert_int_equal(open_journal(w), 0);
     assert_int_equal(journal_append(w->j, 1, &part, 1, done, w), 0);
     UNTIL(w, w->done == 1);
-    w->sb.mode = SANDBOX_FULL;
+    w->sb.mode = FSBOX_FULL;
     assert_int_equal(journal_append(w->j, 1, &part, 1, done, w), 0);
     UNTIL(w, w->done == 2);
     assert_int_equal(w->failed, 1);
     assert_int_equal(w->sys, ENOSPC);
-    w->sb.mode = SANDBOX_COUNT;
+    w->sb.mode = FSBOX_COUNT;
     assert_int_equal(journal_append(w->j, 1, &part, 1, done, w), 0);
     UNTIL(w, w->done == 3);
     assert_int_equal(w->failed, 1);

@@ -14,7 +14,7 @@
 
 struct world {
     char dir[64], journal[80];
-    struct sandbox sb;
+    struct fsbox sb;
     struct segments *s;
 };
 
@@ -45,7 +45,7 @@ static void make_dir(struct world *w)
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/signpost-store-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     (void)snprintf(w->journal, sizeof(w->journal), "%s/journal", w->dir);
-    sandbox_init(&w->sb);
+    fsbox_init(&w->sb);
 }
 
 static void remove_dir(struct world *w)
@@ -53,7 +53,7 @@ static void remove_dir(struct world *w)
     char cmd[128];
 
     segments_close(&w->s);
-    sandbox_free(&w->sb);
+    fsbox_free(&w->sb);
     (void)snprintf(cmd, sizeof(cmd), "rm -rf %s", w->dir);
     assert_int_equal(system(cmd), 0);
 }
@@ -250,12 +250,12 @@ static void failed_sync_is_never_replayed(void **state)
     struct err err;
 
     assert_int_equal(put(w, 1, 1000, true, &err), 0);
-    w->sb.mode = SANDBOX_FAIL;
+    w->sb.mode = FSBOX_FAIL;
     w->sb.error = EIO;
     w->sb.at = w->sb.calls + 2; /* the sync behind the write */
     assert_int_equal(put(w, 2, 1000, true, &err), -1);
     assert_int_equal(err.sys, EIO);
-    w->sb.mode = SANDBOX_COUNT;
+    w->sb.mode = FSBOX_COUNT;
     assert_int_equal(put(w, 3, 1000, true, &err), 0);
     assert_int_equal(reopen(w, &seen, &err), 0);
     assert_int_equal(seen.n, 2);
@@ -275,14 +275,14 @@ static void full_disk_refuses_and_recovers(void **state)
         assert_int_equal(put(w, i++, 40000, true, &err), 0);
     for (unsigned k = 1; k < 12; k++) {
         assert_int_equal(segments_roll(w->s, &err), 0);
-        w->sb.mode = SANDBOX_FAIL;
+        w->sb.mode = FSBOX_FAIL;
         w->sb.error = ENOSPC;
         w->sb.at = w->sb.calls + k;
         if (put(w, 5000 + k, 40000, true, &err) == 0)
             i++;
         else
             assert_int_equal(err.sys, ENOSPC);
-        w->sb.mode = SANDBOX_COUNT;
+        w->sb.mode = FSBOX_COUNT;
         assert_int_equal(put(w, 6000 + k, 100, true, &err), 0);
         i++;
     }
@@ -390,7 +390,7 @@ static void check_life(struct world *w, const struct life *l, unsigned at)
     struct err err = {0};
 
     segments_close(&w->s);
-    w->sb.mode = SANDBOX_COUNT;
+    w->sb.mode = FSBOX_COUNT;
     v.bs = blob_store_open(&w->sb.ops, w->dir, &err);
     assert_non_null(v.bs);
     w->s = segments_open(&w->sb.ops, w->journal, OCTETS, &err);
@@ -420,7 +420,7 @@ static void stop_everywhere(enum ending ending)
         int rc = -1;
 
         make_dir(&w);
-        w.sb.mode = SANDBOX_STOP;
+        w.sb.mode = FSBOX_STOP;
         w.sb.at = at;
         bs = blob_store_open(&w.sb.ops, w.dir, &err);
         if (bs != NULL && reopen(&w, &seen, &err) == 0)
@@ -428,9 +428,9 @@ static void stop_everywhere(enum ending ending)
         blob_store_close(&bs);
         segments_close(&w.s);
         if (ending == KILLED)
-            sandbox_kill(&w.sb);
+            fsbox_kill(&w.sb);
         else
-            sandbox_power_loss(&w.sb, ending == POWER_LOST ? NULL : &rng);
+            fsbox_power_loss(&w.sb, ending == POWER_LOST ? NULL : &rng);
         check_life(&w, &l, at);
         remove_dir(&w);
         if (rc == 0)
