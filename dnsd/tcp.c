@@ -6,7 +6,8 @@
  * nor drops of octets hold it; replies that the client does not read stop the reading of
  * its queries (conn's out_high) and then the same clock ends it. When a thread has all the
  * connections it may have, the one that was quiet longest goes; one client address may only
- * have a share of them. */
+ * have a share of them. One whose client has closed its side leaves the pool; it lives on only
+ * for answers the kernel has not taken, and only FINISHING_MAX may do so at a time. */
 #include "dnsd/tcp.h"
 
 #include <stdlib.h>
@@ -22,6 +23,7 @@ enum {
     PREFIX = 2,
     MESSAGE = 65535,
     FINISH_MS = 2000,
+    FINISHING_MAX = 64, /* connections that only send their last answers */
 };
 
 struct tcp_conn {
@@ -37,6 +39,9 @@ struct tcp_pool {
     unsigned n_listeners;
     struct list conns;
     unsigned n_conns;
+    int64_t
+        finished_ms[FINISHING_MAX]; /* when the last so many will have ended, in a ring */
+    unsigned next_finish;
     uint8_t message[PREFIX + MESSAGE];
 };
 
@@ -104,11 +109,26 @@ static void on_input(void *ctx)
     }
 }
 
+/* May one more connection live on for its last answers? They are not in the pool any more and
+ * are nobody's, so their number has a bound of its own. */
+static bool may_finish(struct tcp_pool *p)
+{
+    int64_t now_ms = clock_mono_ms(loop_clock(p->who->loop));
+    unsigned at = p->next_finish;
+
+    if (p->finished_ms[at] > now_ms)
+        return false;
+    p->finished_ms[at] = now_ms + FINISH_MS;
+    p->next_finish = (at + 1) % FINISHING_MAX;
+    return true;
+}
+
 static void on_end(void *ctx, enum conn_end why)
 {
     struct tcp_conn *c = ctx;
 
-    if (why == CONN_END_PEER) /* it may have closed only its side and still be reading */
+    /* It may have closed only its side and still be reading; what the kernel has it sends. */
+    if (why == CONN_END_PEER && conn_out_len(c->conn) > 0 && may_finish(c->pool))
         conn_finish(&c->conn, FINISH_MS);
     else
         conn_free(&c->conn);

@@ -369,8 +369,8 @@ static void task_return(struct task *t)
     dest_update(q, t->dest);
 }
 
-/* Nobody answered: the attempt does not count. True when the task waits for the role's
- * return; else its recipients have new states. */
+/* Nobody answered: the attempt does not count, but time does. True when the task waits for the
+ * role's return; else its recipients have new states. */
 static bool no_answer(struct task *t)
 {
     bool is_dead = !ipc_is_up(task_peer(t));
@@ -387,6 +387,11 @@ static bool no_answer(struct task *t)
             answer(t->q, t->m, t->numbers[k], RELAY_LATER, span_of(NULL, 0),
                    SPAN_LIT("4.3.0 the program ended several times while it had this "
                             "message"));
+            continue;
+        }
+        if (schedule_is_expired(&t->q->schedule, t->m->env->e.accepted_s, now_s)) {
+            answer(t->q, t->m, t->numbers[k], RELAY_LATER, span_of(NULL, 0),
+                   SPAN_LIT("4.4.7 no part of this program could say what became of it"));
             continue;
         }
         r->state = t->m->is_removed ? RCPT_DONE : RCPT_WAITING;

@@ -64,7 +64,8 @@ struct relay_job {
     bool is_in_clear; /* the attempt under way does without TLS */
     struct attempt *attempt;
     struct verdict verdict;
-    char host[256];        /* who was talked to last */
+    char host[256];        /* who was talked to last; "" when nobody said a word */
+    char tried[256];       /* who was dialled last */
     char tls_failure[160]; /* why this host gets it in clear */
     struct loop_timer *timer;
 };
@@ -105,7 +106,8 @@ static void log_result(const struct relay_job *j, size_t i, enum relay_status st
 
     msgid_print(&j->env.id, mid);
     log_event(j->relay->env->log, events[status], LOGF_S("mid", mid),
-              LOGF_S("rcpt", j->env.rcpts[i].address), LOGF_S("host", j->host),
+              LOGF_S("rcpt", j->env.rcpts[i].address),
+              LOGF_S("host", j->host[0] != '\0' ? j->host : j->tried),
               LOGF_S("tls", j->attempt != NULL ? attempt_tls(j->attempt) : ""),
               LOGF_S("reply", text));
 }
@@ -199,6 +201,7 @@ static void on_attempt_done(void *ctx)
     struct relay_job *j = ctx;
     const char *tls_failure = attempt_tls_failure(j->attempt);
 
+    (void)snprintf(j->tried, sizeof(j->tried), "%.255s", attempt_peer(j->attempt));
     if (attempt_was_greeted(j->attempt))
         (void)snprintf(j->host, sizeof(j->host), "%.255s", attempt_peer(j->attempt));
     if (!smtp_client_may_try_next(attempt_client(j->attempt))) {

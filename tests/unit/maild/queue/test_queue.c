@@ -136,6 +136,22 @@ static void old_message_is_given_up(void **state)
     assert_non_null(strstr(w->last_local, "will not try again"));
 }
 
+/* A role that is there and never answers must not keep mail for ever. */
+static void old_message_without_an_answer_is_given_up(void **state)
+{
+    struct world *w = *state;
+    const char *to[] = {"b@far.example"}, *other[] = {"c@near.example"};
+
+    w->relay_says = 0;
+    (void)send_message(w, VIA_SMTP, "a@host.example", to, 1, body);
+    UNTIL(w, w->relays == 1);
+    clock_fake_advance(&w->clock, (int64_t)6 * 86400 * 1000);
+    w->relay_says = RELAY_SENT; /* the next question moves the channel's timer */
+    (void)send_message(w, VIA_SMTP, "a@host.example", other, 1, body);
+    UNTIL(w, w->delivers == 1);
+    assert_non_null(strstr(w->last_local, "could say what became of it"));
+}
+
 static void crash_before_settling_delivers_again(void **state)
 {
     struct world *w = *state;
@@ -291,10 +307,10 @@ static void large_body_stays_where_it_was_received(void **state)
 static void refused_large_body_leaves_no_file(void **state)
 {
     struct world *w = *state;
-    struct sandbox sb;
+    struct fsbox sb;
 
     stop_queue(w);
-    sandbox_init(&sb);
+    fsbox_init(&sb);
     w->fs = &sb.ops;
     start_queue(w);
     (void)send_large(w, "From: anna@host.example\r\n\r\n"); /* makes the folder */
@@ -308,10 +324,10 @@ static void refused_large_body_leaves_no_file(void **state)
 
         sb.error = EIO;
         sb.at = sb.calls + 1 + i; /* 1: the file that receives the body */
-        sb.mode = SANDBOX_FAIL;
+        sb.mode = FSBOX_FAIL;
         id = send_large(w, "From: anna@host.example\r\n\r\n");
         UNTIL(w, w->replies == replies + 1);
-        sb.mode = SANDBOX_COUNT;
+        sb.mode = FSBOX_COUNT;
         drop_body(w, &id);
         if (w->code == 250)
             break;
@@ -320,7 +336,7 @@ static void refused_large_body_leaves_no_file(void **state)
     }
     assert_int_equal(w->code, 250);
     stop_queue(w);
-    sandbox_free(&sb);
+    fsbox_free(&sb);
     w->fs = NULL;
     start_queue(w);
 }
@@ -401,25 +417,25 @@ static void full_disk_refuses_and_loses_nothing(void **state)
 {
     struct world *w = *state;
     const char *to[] = {"u@host.example"};
-    struct sandbox sb;
+    struct fsbox sb;
 
     stop_queue(w);
-    sandbox_init(&sb);
+    fsbox_init(&sb);
     w->fs = &sb.ops;
     start_queue(w);
     (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
     UNTIL(w, w->delivers == 1 && w->replies == 1);
-    sb.mode = SANDBOX_FULL;
+    sb.mode = FSBOX_FULL;
     (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
     UNTIL(w, w->replies == 2);
     assert_int_equal(w->code, 452);
     assert_int_equal(strncmp(w->text, "4.3.1 ", 6), 0);
-    sb.mode = SANDBOX_COUNT;
+    sb.mode = FSBOX_COUNT;
     (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
     UNTIL(w, w->replies == 3 && w->delivers == 2);
     assert_int_equal(w->code, 250);
     stop_queue(w);
-    sandbox_free(&sb);
+    fsbox_free(&sb);
     w->fs = NULL;
     start_queue(w);
     UNTIL(w, w->delivers == 4 && map_count(w->rows) == 2);
@@ -429,10 +445,10 @@ static void message_file_waits_for_room(void **state)
 {
     struct world *w = *state;
     const char *to[] = {"u@host.example"};
-    struct sandbox sb;
+    struct fsbox sb;
 
     stop_queue(w);
-    sandbox_init(&sb);
+    fsbox_init(&sb);
     w->fs = &sb.ops;
     start_queue(w);
     w->q->cp.next_ms = INT64_MAX; /* no checkpoint among the calls that are counted */
@@ -442,7 +458,7 @@ static void message_file_waits_for_room(void **state)
     UNTIL(w, w->delivers == 1);
     sb.error = ENOSPC;
     sb.at = sb.calls + 4; /* write, sync; open, write */
-    sb.mode = SANDBOX_FAIL;
+    sb.mode = FSBOX_FAIL;
     (void)send_message(w, VIA_SMTP, "a@far.example", to, 1, body);
     UNTIL(w, w->replies == 2 && w->q->is_disk_full);
     assert_int_equal(w->code, 250);
@@ -452,7 +468,7 @@ static void message_file_waits_for_room(void **state)
     spool_write(w->q);
     UNTIL(w, w->delivers == 2 && !w->q->is_disk_full);
     stop_queue(w);
-    sandbox_free(&sb);
+    fsbox_free(&sb);
     w->fs = NULL;
     start_queue(w);
 }
@@ -623,6 +639,7 @@ int main(void)
         CASE(failure_is_reported_to_the_sender),
         CASE(null_sender_is_never_reported_to),
         CASE(old_message_is_given_up),
+        CASE(old_message_without_an_answer_is_given_up),
         CASE(crash_before_settling_delivers_again),
         CASE(lost_database_is_made_again_from_the_files),
         CASE(large_body_stays_where_it_was_received),
