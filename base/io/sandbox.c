@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,7 +27,9 @@
 
 #include <openssl/ssl.h>
 
-enum { GROUPS_MAX = 32 };
+#include "base/core/mem.h"
+
+enum { GROUPS_MAX = 32, BLOCK = 100 * 1024 };
 
 /* Whoever we are going to be. */
 struct identity {
@@ -75,8 +78,25 @@ int sandbox_host_of(const struct conf *c, struct sandbox_host *h, struct err *er
 
 /* ---- 1. while there are files ---- */
 
+/* The first time that glibc gives memory of a thread's arena back, it reads
+ * /proc/sys/vm/overcommit_memory. Blocks below the size that gets a mapping of its own. */
+static void *give_back(void *ctx)
+{
+    void *blocks[8];
+
+    for (size_t i = 0; i < COUNT_OF(blocks); i++)
+        blocks[i] = mem_new(1, BLOCK);
+    for (size_t i = COUNT_OF(blocks); i-- > 0;)
+        free(blocks[i]);
+    return ctx;
+}
+
 static void first_uses(void)
 {
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, give_back, NULL) == 0)
+        (void)pthread_join(thread, NULL);
     tzset();                             /* /etc/localtime */
     (void)sysconf(_SC_NPROCESSORS_ONLN); /* /sys/devices/system/cpu */
     (void)OPENSSL_init_ssl(0, NULL);     /* openssl.cnf, error texts, providers */
