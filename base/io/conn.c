@@ -215,7 +215,8 @@ static void say_end(struct conn *c)
 
 static bool wants_read(const struct conn *c)
 {
-    return !c->is_over && may_flow(c) && conn_queue_len(&c->in) < c->lim.in_max;
+    return !c->is_over && !c->is_lent && may_flow(c) &&
+           conn_queue_len(&c->in) < c->lim.in_max;
 }
 
 static void choose_watch(struct conn *c)
@@ -467,6 +468,23 @@ void conn_pause(struct conn *c, bool is_paused)
         c->has_news = true;
         nudge(c);
     }
+}
+
+int conn_lend(struct conn *c)
+{
+    if (c->state != CONN_OPEN || c->ssl != NULL || c->is_over ||
+        conn_queue_len(&c->out) > 0)
+        return -1;
+    c->is_lent = true;
+    nudge(c);
+    return c->fd;
+}
+
+void conn_reclaim(struct conn *c)
+{
+    c->is_lent = false;
+    c->has_news = true;
+    nudge(c);
 }
 
 int conn_write(struct conn *c, struct span s)

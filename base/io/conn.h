@@ -74,6 +74,13 @@ struct span conn_input(const struct conn *c);
 void conn_consume(struct conn *c, size_t n);
 /* While paused, no on_input; octets stay in the kernel once in_max is reached. */
 void conn_pause(struct conn *c, bool is_paused);
+/* Lend the socket to another process: it is not read any more, so that what comes waits in the
+ * kernel; what came before is in conn_input(). Returns the descriptor, still the conn's, or
+ * -1 when it cannot be lent (TLS, output that waits, an ended stream). After conn_reclaim()
+ * the connection goes on as before; after conn_free() the other process has it alone. Between
+ * them only conn_finish() is allowed. */
+MUST_USE int conn_lend(struct conn *c);
+void conn_reclaim(struct conn *c);
 /* 0, or -1 when out_max would be passed. */
 MUST_USE int conn_write(struct conn *c, struct span s);
 /* Octets queued and not yet taken by the kernel. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* maild/edge/edge.c - the role that the world talks to: listeners, limits, certificates.
  *
- * Start: channels to the other roles, limits, certificate, disk pool, and last the ports, so
- * that nobody is let in before he can be served. A connection is counted first and then
- * given to its protocol (smtp_driver.c, imap_login.c), which gives the place back.
+ * Start: channels to the other roles, limits, certificate, disk pool, and last the ports;
+ * nobody is let in before the roles that serve him have been there once. Later any of them may
+ * die and come back: what a client then asks of it is answered "try later". A connection is
+ * counted first and then given to its protocol (smtp_driver.c, imap_login.c), which gives
+ * the place back.
  *
  * Stop (the parent says STOP): ports close, every session is asked to finish; when the last
  * has gone, or time is up, the parent gets STOPPED. */
@@ -218,10 +220,23 @@ static void on_closed(void *ctx, struct ipc *ch)
               LOGF_N("instance", role_instance(e->env, ch)));
 }
 
+static void on_opened(void *ctx, struct ipc *ch)
+{
+    struct edge *e = ctx;
+
+    (void)ch;
+    if (e->is_serving || !role_is_up(e->env, ROLE_QUEUE) ||
+        !role_is_up(e->env, ROLE_DIRECTORY) || !role_is_up(e->env, ROLE_MAILBOX))
+        return;
+    e->is_serving = true;
+    LIST_EACH (it, &e->listeners)
+        listener_pause(LIST_ENTRY(it, struct port, link)->listener, false);
+}
+
 static void connect_roles(struct edge *e)
 {
-    static const struct ipc_handlers handlers = {.message = on_message,
-                                                 .closed = on_closed};
+    static const struct ipc_handlers handlers = {
+        .message = on_message, .closed = on_closed, .opened = on_opened};
     static const enum role peers[] = {ROLE_PARENT, ROLE_QUEUE, ROLE_MAILBOX,
                                       ROLE_DIRECTORY, ROLE_RESOLVER};
 
@@ -250,6 +265,7 @@ static int open_port(struct edge *e, enum conf_service service, const struct ipa
               LOGF_N("port", listen_port(fd)));
     p->listener =
         listener_new(e->env->loop, fd, conf_service_name(service), on_accept, p);
+    listener_pause(p->listener, true); /* until on_opened() */
     return 0;
 }
 

@@ -4,8 +4,13 @@
  *   handshake --TLS up--> talking --LOGIN, AUTHENTICATE--> asking (directory)
  *   talking --STARTTLS--> handshake --> talking, now LOGIN is allowed
  *   asking --no--> delay 2 s --> talking, or closed after three
- *   asking --yes, with a ticket--> passing (socketpair to the mailbox role)
- *   passing --taken--> carried: a pump between the client and the mailbox role
+ *   asking --yes, with a ticket--> passing: LOGIN to the mailbox instance of the account,
+ *       with TLS     and one end of a socketpair --taken--> carried: a pump between them
+ *       in clear     and the client's own socket --taken--> forgotten here
+ *
+ * A session that is forgotten gives its place back: what a logged-in client in clear costs,
+ * it costs the mailbox role, which counts the sessions of its account and its own in all. A
+ * carried one ends with its mailbox instance, whose end of the socketpair the kernel closes.
  *
  * The whole of it, up to "carried", must be done within login_timeout. Octets that came
  * behind the login command stay in the connection; the pump carries them first. The tag of
@@ -24,10 +29,11 @@
 #include "maild/imap/session.h"
 #include "maild/ipc_msgs.h"
 
-#define BAD_MAX     10
-#define ASK_MS      30000
-#define TAG_MAX     64
-#define CARRY_SLACK 60000 /* the mailbox role closes silent sessions first, with a word */
+#define BAD_MAX         10
+#define ASK_MS          30000
+#define TAG_MAX         64
+#define LOGIN_INPUT_MAX 65536 /* of LOGIN's field */
+#define CARRY_SLACK     60000 /* the mailbox role closes silent sessions first, with a word */
 
 struct imap_login {
     struct edge_session es;
@@ -39,6 +45,7 @@ struct imap_login {
     struct loop_timer *deadline; /* to be logged in; not conn_deadline(): it is told */
     struct pump *pump;
     int inner_fd; /* our end of the socketpair while the mailbox role is asked */
+    bool is_lent; /* it was asked with the client's socket */
     unsigned failures;
     bool in_pump;
     bool is_finishing;
@@ -176,6 +183,24 @@ static void refuse(struct imap_login *s, const char *code, const char *text)
         pump_input(s);
 }
 
+/* In clear. Without an answer the mailbox role may have the session, and may have answered
+ * the client, or not: the only word that fits both is goodbye. */
+static void lent_result(struct imap_login *s, bool is_answered, bool is_taken)
+{
+    s->is_lent = false;
+    if (!is_answered) {
+        say(s, span_of(NULL, 0), "BYE", "UNAVAILABLE",
+            "the mailboxes are away, come again");
+        finish(s);
+    } else if (is_taken) {
+        session_free(s);
+    } else {
+        conn_reclaim(s->conn);
+        refuse(s, "UNAVAILABLE",
+               "no session can be opened now, perhaps too many are open");
+    }
+}
+
 static void on_login_result(void *ctx, const struct ipc_in *in)
 {
     static const struct conn_limits limits = {256u * 1024u, 512u * 1024u, 256u * 1024u};
@@ -186,8 +211,14 @@ static void on_login_result(void *ctx, const struct ipc_in *in)
     struct conn *client, *inner;
     int64_t idle_ms = conf_int(e->env->conf, "imap_idle") * 1000;
 
+    bool is_answered = in != NULL && m_login_result_decode(in->payload, &r);
+
     s->call = NULL;
-    if (in == NULL || !m_login_result_decode(in->payload, &r) || r.status != ANSWER_YES) {
+    if (s->is_lent) {
+        lent_result(s, is_answered, r.status == ANSWER_YES);
+        return;
+    }
+    if (!is_answered || r.status != ANSWER_YES) {
         (void)close(s->inner_fd);
         s->inner_fd = -1;
         refuse(s, "UNAVAILABLE",
@@ -203,36 +234,50 @@ static void on_login_result(void *ctx, const struct ipc_in *in)
     s->pump = pump_new(client, inner, idle_ms + CARRY_SLACK, on_carried, s);
 }
 
+static void send_login(struct imap_login *s, struct ipc *mailbox, const struct m_login *m,
+                       int fd)
+{
+    struct buf b;
+    struct wr w;
+
+    buf_init(&b, IPC_FRAME_MAX);
+    wr_init(&w, &b);
+    m_login_encode(m, &w);
+    assert(!w.is_bad); /* tag and input were measured before */
+    s->call = ipc_call(mailbox, IPC_LOGIN, buf_all(&b), fd, ASK_MS, on_login_result, s);
+    buf_free(&b);
+}
+
 static void pass_on(struct imap_login *s, const struct m_auth_result *r)
 {
     struct role_env *env = s->es.edge->env;
     struct ipc *mailbox = role_peer(env, ROLE_MAILBOX, role_mailbox(env, r->account_id));
     char peer[IPADDR_TEXT];
-    struct m_login m;
-    int fds[2];
-    struct buf b;
-    struct wr w;
+    struct m_login m = {.ticket = r->ticket,
+                        .service = AUTH_IMAP,
+                        .is_tls = conn_is_tls(s->conn),
+                        .tag = s->proto.cmd.tag};
+    int fds[2], fd;
 
-    if (!ipc_is_up(mailbox) ||
-        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == -1) {
+    ipaddr_print(&s->es.peer, peer);
+    m.peer = span_str(peer);
+    if (!ipc_is_up(mailbox)) {
         refuse(s, "UNAVAILABLE", "the mailboxes are not reachable now");
         return;
     }
-    ipaddr_print(&s->es.peer, peer);
-    m = (struct m_login){.ticket = r->ticket,
-                         .service = AUTH_IMAP,
-                         .is_tls = conn_is_tls(s->conn),
-                         .tag = s->proto.cmd.tag,
-                         .peer = span_str(peer)};
-    buf_init(&b, 1024);
-    wr_init(&w, &b);
-    m_login_encode(&m, &w);
-    assert(!w.is_bad); /* the tag was measured before */
-    s->inner_fd = fds[0];
-    s->call =
-        ipc_call(mailbox, IPC_LOGIN, buf_all(&b), fds[1], ASK_MS, on_login_result, s);
-    (void)close(fds[1]);
-    buf_free(&b);
+    fd = conn_input(s->conn).n <= LOGIN_INPUT_MAX ? conn_lend(s->conn) : -1;
+    if (fd != -1) {
+        s->is_lent = true;
+        m.input = conn_input(s->conn);
+        send_login(s, mailbox, &m, fd);
+    } else if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) ==
+               0) {
+        s->inner_fd = fds[0];
+        send_login(s, mailbox, &m, fds[1]);
+        (void)close(fds[1]);
+    } else {
+        refuse(s, "UNAVAILABLE", "the mailboxes are not reachable now");
+    }
 }
 
 /* ---- the password --------------------------------------------------------------------- */

@@ -295,7 +295,7 @@ void driver_on_rdns(void *ctx)
 static void on_accepted(void *ctx, const struct ipc_in *in)
 {
     struct driver *d = ctx;
-    const char *text = "4.3.0 The queue does not answer, try again later";
+    const char *text = "4.3.2 The queue does not answer, try again later";
     const struct smtp_step *step;
     struct m_accept_result m;
     unsigned code = 451;

@@ -60,6 +60,7 @@ static void free_client(struct client *c)
     free(c->view);
     free(c);
     a->n_clients--;
+    a->m->n_clients--;
     account_release(a);
 }
 
@@ -459,6 +460,7 @@ void client_new(struct mailbox *m, struct account *account, int fd,
     c->m = m;
     c->account = account;
     account->n_clients++;
+    m->n_clients++;
     list_init(&c->viewer);
     list_add_tail(&m->clients, &c->link);
     buf_init(&c->early, login->input.n + 1);

@@ -283,13 +283,17 @@ void deliver_message(struct mailbox *m, struct ipc *ch, const struct ipc_in *in)
     }
 }
 
-/* ---- SETTLE -------------------------------------------------------------------------- */
+/* ---- SETTLE --------------------------------------------------------------------------
+ *
+ * What this role answered DELIVER for before it died is not in `touched`, and the queue does not
+ * ask for it again: the first SETTLE of a start therefore makes the whole file system durable. */
 
 struct settlement {
     struct mailbox *m;
     uint64_t call;
     struct map *folders;
     struct err err;
+    bool is_first;
     bool is_failed;
 };
 
@@ -300,6 +304,10 @@ static void settle_work(void *ctx)
     size_t cursor = 0;
     void *value;
 
+    if (s->is_first && syncfs(s->m->dirfd) == -1) {
+        (void)err_sys(&s->err, "make the mailboxes durable");
+        s->is_failed = true;
+    }
     while (!s->is_failed && map_next(s->folders, &cursor, &path, &value)) {
         char folder[MAILFILE_PATH_MAX];
 
@@ -336,6 +344,7 @@ static void settle_done(void *ctx)
     size_t cursor = 0;
     void *value;
 
+    s->m->has_settled = s->m->has_settled || !s->is_failed;
     if (s->is_failed) {
         log_event(s->m->env->log, LOG_MAILBOX_FAILED, LOGF_S("error", s->err.text));
         while (map_next(s->folders, &cursor, &path, &value)) {
@@ -356,6 +365,7 @@ void deliver_settle(struct mailbox *m, struct ipc *ch, const struct ipc_in *in)
     (void)ch;
     s->m = m;
     s->call = in->call;
+    s->is_first = !m->has_settled;
     s->folders = m->touched;
     m->touched = map_new(TOUCHED_MAX, m->env->rng);
     m->jobs++;

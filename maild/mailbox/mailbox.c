@@ -46,8 +46,10 @@ static void on_closed(void *ctx, struct ipc *ch)
 {
     struct mailbox *m = ctx;
 
-    (void)m;
-    (void)ch;
+    /* Sessions that edge carried end with their sockets; those in clear have the client's own
+     * and go on. What queue asked is finished: it will ask again and be told "already". */
+    if (ipc_peer(ch) == ROLE_EDGE)
+        login_drop(m, ch);
 }
 
 static void on_tick(void *ctx)
@@ -145,11 +147,13 @@ void *mailbox_start(struct role_env *env, struct err *err)
     list_init(&m->ticket_age);
     list_init(&m->dirty);
     list_init(&m->clients);
+    list_init(&m->parked);
     m->accounts = map_new(ACCOUNTS_MAX, env->rng);
     m->tickets = map_new(TICKETS_MAX, env->rng);
     m->touched = map_new(TOUCHED_MAX, env->rng);
     m->append_max = (uint64_t)conf_int(env->conf, "message_size_max");
     m->sessions_max = (size_t)conf_int(env->conf, "imap_sessions_max");
+    m->clients_max = (size_t)conf_int(env->conf, "sessions_max");
     if (open_data(m, err) == -1) {
         mailbox_stop(m);
         return NULL;
@@ -157,6 +161,7 @@ void *mailbox_start(struct role_env *env, struct err *err)
     open_shards(m);
     m->tick = loop_timer_new(env->loop, "mailbox.tick", on_tick, m);
     loop_timer_set(m->tick, TICK_MS);
+    m->park_timer = loop_timer_new(m->env->loop, "mailbox.parked", login_unpark, m);
     connect_peers(m);
     wake_shards(m);
     return m;
@@ -176,6 +181,9 @@ void mailbox_stop(void *state)
     m->is_stopping = true;
     if (m->tick != NULL)
         loop_timer_free(&m->tick);
+    login_drop(m, NULL);
+    if (m->park_timer != NULL)
+        loop_timer_free(&m->park_timer);
     role_disconnect(m->env);
     it = m->clients.next;
     while (it != &m->clients) {

@@ -43,10 +43,15 @@ struct mailbox {
     struct list dirty; /* folders with flags to be written */
     struct loop_timer *tick;
     struct map *touched; /* folders with new links since the last SETTLE (deliver.c) */
+    bool has_settled;    /* since the start */
     uint64_t append_max;
     size_t sessions_max; /* of one account */
     struct list clients; /* all of them */
-    size_t jobs;         /* deliveries and settlements under way */
+    size_t n_clients, clients_max;
+    struct list parked; /* LOGINs whose ticket is still on its way (login.c) */
+    size_t n_parked;
+    struct loop_timer *park_timer;
+    size_t jobs; /* deliveries and settlements under way */
     bool is_stopping;
 };
 
@@ -228,6 +233,10 @@ void deliver_message(struct mailbox *m, struct ipc *ch, const struct ipc_in *in)
 void deliver_settle(struct mailbox *m, struct ipc *ch, const struct ipc_in *in);
 void login_ticket(struct mailbox *m, const struct ipc_in *in);
 void login_message(struct mailbox *m, struct ipc *ch, const struct ipc_in *in);
+/* Timer callback: LOGINs that have waited long enough for their ticket are refused. */
+void login_unpark(void *ctx);
+/* Forget the LOGINs that wait, of this edge or (NULL) all. */
+void login_drop(struct mailbox *m, const struct ipc *edge);
 /* Drop tickets that are too old. */
 void login_expire(struct mailbox *m, bool all);
 

@@ -5,7 +5,7 @@
  *     CP_BLOBS    every file of a message below the mark is written, then synced, some at a
  *                 time, with the folders that hold their names
  *     CP_ROWS     unfinished messages get their rows, committed
- *     CP_SETTLE   the mailbox makes durable what it answered DELIVER for
+ *     CP_SETTLE   every mailbox instance makes durable what it answered DELIVER for
  *     CP_IDLE     the journal below the mark is released; what has been settled is finished
  *
  * A failure anywhere ends it: the journal keeps everything and the next one tries again. Nothing
@@ -77,8 +77,11 @@ static void cp_settled(void *ctx, const struct ipc_in *in)
     struct m_settle_result r;
     struct err err;
 
-    if (in == NULL || !m_settle_result_decode(in->payload, &r) ||
-        r.status != ANSWER_YES) {
+    if (in == NULL || !m_settle_result_decode(in->payload, &r) || r.status != ANSWER_YES)
+        q->cp.is_unsettled = true;
+    if (--q->cp.settling > 0)
+        return;
+    if (q->cp.is_unsettled) {
         err_set(&err, "the mailboxes could not make their folders durable");
         cp_end(q, &err);
         return;
@@ -104,8 +107,11 @@ static void cp_settle(void *ctx, const struct err *err)
     buf_init(&payload, 64);
     wr_init(&w, &payload);
     m_settle_encode(&msg, &w);
-    (void)ipc_call(role_peer(q->env, ROLE_MAILBOX, 0), IPC_SETTLE, buf_all(&payload), -1,
-                   SETTLE_MS, cp_settled, q);
+    q->cp.is_unsettled = false;
+    q->cp.settling = q->env->count[ROLE_MAILBOX];
+    for (unsigned i = 0; i < q->env->count[ROLE_MAILBOX]; i++)
+        (void)ipc_call(role_peer(q->env, ROLE_MAILBOX, i), IPC_SETTLE, buf_all(&payload),
+                       -1, SETTLE_MS, cp_settled, q);
     buf_free(&payload);
 }
 

@@ -57,7 +57,7 @@ struct checkpoint {
         CP_MARKING, /* a new journal segment is begun */
         CP_BLOBS,   /* message files below the mark: written, then synced */
         CP_ROWS,    /* unfinished messages into queue.db */
-        CP_SETTLE,  /* mailbox makes its links durable */
+        CP_SETTLE,  /* every mailbox instance makes its links durable */
     } state;
     uint64_t mark;
     struct msgid *ids; /* of the blobs to sync */
@@ -66,6 +66,8 @@ struct checkpoint {
     uint32_t generation; /* marks their messages */
     unsigned syncs;      /* jobs that run on what is below ids[at] */
     struct err error;    /* of the first of them that failed */
+    unsigned settling;   /* mailbox instances that have not answered SETTLE yet */
+    bool is_unsettled;   /* one of them did not say yes */
     bool has_failed;
     int64_t next_ms; /* not before */
     uint64_t n_done; /* checkpoints since the start, for tests */

@@ -28,7 +28,7 @@ static const struct ipc_table table = {msgs, sizeof(msgs) / sizeof(msgs[0])};
 
 struct side {
     struct ipc *ch;
-    unsigned messages, closed, answers, no_answers;
+    unsigned messages, closed, opened, breaches, answers, no_answers;
     struct ipc_in last; /* payload copied to text */
     char text[64];
     size_t octets;
@@ -82,7 +82,25 @@ static void on_answer(void *ctx, const struct ipc_in *in)
         ipc_free(&s->ch);
 }
 
-static const struct ipc_handlers handlers = {.message = on_message, .closed = on_closed};
+static void on_opened(void *ctx, struct ipc *ch)
+{
+    struct side *s = ctx;
+
+    assert_true(ipc_is_up(ch));
+    s->opened++;
+}
+
+static void on_breach(void *ctx, struct ipc *ch)
+{
+    struct side *s = ctx;
+
+    assert_false(ipc_is_up(ch));
+    assert_int_equal(s->closed, 0); /* first of all */
+    s->breaches++;
+}
+
+static const struct ipc_handlers handlers = {
+    .message = on_message, .closed = on_closed, .opened = on_opened};
 
 static int set_up(void **state)
 {
@@ -94,6 +112,7 @@ static int set_up(void **state)
     assert_int_equal(ipc_pair(f->fds, NULL), 0);
     f->left.ch = ipc_new(f->loop, f->fds[0], &table, LEFT, RIGHT, &handlers, &f->left);
     f->right.ch = ipc_new(f->loop, f->fds[1], &table, RIGHT, LEFT, &handlers, &f->right);
+    ipc_on_breach(f->right.ch, on_breach, &f->right);
     *state = f;
     return 0;
 }
@@ -236,6 +255,7 @@ static void a_frame_that_breaks_the_rules_closes_the_channel(void **state)
         {"too short", "\0\1\0\0\0\0\0\0\0\0\0\0", 12},
         {"too long", "\0\3\0\0\0\0\0\0\0\0\0\0abcde", 17},
         {"unknown flag", "\0\3\0\2\0\0\0\0\0\0\0\0", 12},
+        {"call id that cannot be", "\0\1\0\0\0\0\0\1\0\4\0\1x", 13},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -248,7 +268,7 @@ static void a_frame_that_breaks_the_rules_closes_the_channel(void **state)
         fd = dup(f->fds[0]);
         raw(fd, cases[i].octets, cases[i].n);
         turns(f, 2);
-        if (f->right.closed != 1 || f->right.messages != 0)
+        if (f->right.closed != 1 || f->right.messages != 0 || f->right.breaches != 1)
             fail_msg("%s: closed %u, messages %u", cases[i].name, f->right.closed,
                      f->right.messages);
         (void)close(fd);
@@ -305,6 +325,126 @@ static void a_burst_waits_in_order_and_beyond_it_is_refused(void **state)
     (void)close(fds[1]);
 }
 
+/* A new pair: the left side's peer died, this is the next one. */
+static void replace_right(struct fixture *f)
+{
+    ipc_free(&f->right.ch);
+    assert_int_equal(ipc_pair(f->fds, NULL), 0);
+    f->right.ch = ipc_new(f->loop, f->fds[1], &table, RIGHT, LEFT, &handlers, &f->right);
+    ipc_plug(f->left.ch, f->fds[0]);
+}
+
+static void a_channel_begins_down_and_comes_up(void **state)
+{
+    struct fixture *f = *state;
+    int fds[2];
+
+    ipc_free(&f->left.ch);
+    ipc_free(&f->right.ch);
+    f->left.ch = ipc_new(f->loop, -1, &table, LEFT, RIGHT, &handlers, &f->left);
+    assert_false(ipc_is_up(f->left.ch));
+    assert_int_equal(ipc_send(f->left.ch, TELL, span_str(""), -1), -1);
+    (void)ipc_call(f->left.ch, ASK, span_str("a"), -1, 10000, on_answer, &f->left);
+    assert_int_equal(f->left.no_answers, 0); /* never from inside ipc_call */
+    turns(f, 2);
+    assert_int_equal(f->left.no_answers, 1);
+    assert_int_equal(ipc_pair(fds, NULL), 0);
+    f->right.ch = ipc_new(f->loop, fds[1], &table, RIGHT, LEFT, &handlers, &f->right);
+    ipc_plug(f->left.ch, fds[0]);
+    assert_int_equal(f->left.opened, 1);
+    (void)ipc_call(f->left.ch, ASK, span_str("b"), -1, 10000, on_answer, &f->left);
+    turns(f, 3);
+    assert_int_equal(f->left.answers, 1);
+    assert_string_equal(f->left.text, "b");
+    assert_int_equal(f->left.closed, 0);
+}
+
+static void a_channel_outlives_its_peer(void **state)
+{
+    struct fixture *f = *state;
+
+    f->right.keeps_quiet = true;
+    (void)ipc_call(f->left.ch, ASK, span_str("a"), -1, 10000, on_answer, &f->left);
+    turns(f, 1);
+    ipc_free(&f->right.ch);
+    turns(f, 2);
+    assert_int_equal(f->left.no_answers, 1);
+    assert_int_equal(f->left.closed, 1);
+    f->right.keeps_quiet = false;
+    replace_right(f);
+    assert_int_equal(f->left.closed, 1);
+    assert_int_equal(f->left.opened, 1);
+    (void)ipc_call(f->left.ch, ASK, span_str("b"), -1, 10000, on_answer, &f->left);
+    turns(f, 3);
+    assert_string_equal(f->left.text, "b");
+}
+
+/* The news of a death may come after its successor. */
+static void a_new_peer_ends_the_old_one_first(void **state)
+{
+    struct fixture *f = *state;
+
+    f->right.keeps_quiet = true;
+    (void)ipc_call(f->left.ch, ASK, span_str("a"), -1, 10000, on_answer, &f->left);
+    replace_right(f);
+    assert_int_equal(f->left.no_answers, 1);
+    assert_int_equal(f->left.closed, 1);
+    assert_int_equal(f->left.opened, 1);
+    assert_true(ipc_is_up(f->left.ch));
+}
+
+/* Both peers' first call has the same id. */
+static void what_a_dead_peer_asked_is_not_answered_to_the_next(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t old;
+    int fds[2];
+
+    f->right.keeps_quiet = true;
+    (void)ipc_call(f->left.ch, ASK, span_str("old"), -1, 10000, on_answer, &f->left);
+    turns(f, 1);
+    old = f->right.last.call;
+    ipc_free(&f->left.ch);
+    assert_int_equal(ipc_pair(fds, NULL), 0);
+    f->left.ch = ipc_new(f->loop, fds[0], &table, LEFT, RIGHT, &handlers, &f->left);
+    ipc_plug(f->right.ch, fds[1]);
+    (void)ipc_call(f->left.ch, ASK, span_str("new"), -1, 10000, on_answer, &f->left);
+    turns(f, 1);
+    assert_int_equal(ipc_reply(f->right.ch, old, ANSWER, span_str("old"), -1), 0);
+    turns(f, 2);
+    assert_int_equal(f->left.answers, 0);
+    assert_int_equal(
+        ipc_reply(f->right.ch, f->right.last.call, ANSWER, span_str("new"), -1), 0);
+    turns(f, 2);
+    assert_int_equal(f->left.answers, 1);
+    assert_string_equal(f->left.text, "new");
+}
+
+static void what_waited_for_a_dead_peer_is_dropped(void **state)
+{
+    struct fixture *f = *state;
+
+    while (ipc_send(f->left.ch, TELL, span_str("x"), -1) == 0)
+        ;
+    replace_right(f);
+    assert_int_equal(ipc_send(f->left.ch, TELL, span_str("y"), -1), 0);
+    turns(f, 3);
+    assert_int_equal(f->right.messages, 1);
+    assert_string_equal(f->right.text, "y");
+}
+
+static void a_handler_may_break_with_its_peer(void **state)
+{
+    struct fixture *f = *state;
+
+    ipc_break(f->right.ch, "nonsense");
+    assert_int_equal(f->right.breaches, 1);
+    assert_int_equal(f->right.closed, 1);
+    turns(f, 2);
+    assert_int_equal(f->left.closed, 1);
+    assert_int_equal(f->left.breaches, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -320,6 +460,12 @@ int main(void)
         TEST(an_answer_of_the_wrong_type_closes_the_channel),
         TEST(the_longest_frame_passes),
         TEST(a_burst_waits_in_order_and_beyond_it_is_refused),
+        TEST(a_channel_begins_down_and_comes_up),
+        TEST(a_channel_outlives_its_peer),
+        TEST(a_new_peer_ends_the_old_one_first),
+        TEST(what_a_dead_peer_asked_is_not_answered_to_the_next),
+        TEST(what_waited_for_a_dead_peer_is_dropped),
+        TEST(a_handler_may_break_with_its_peer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,16 +34,32 @@ struct world {
     enum answer auth, login; /* what the others say */
     int inner;               /* the mailbox role's end of the session */
     struct buf asked;        /* "login:password" */
+    struct buf early;        /* what edge had read behind the login */
+    struct ipc *ask_ch;      /* with auth 0: whom to answer later */
+    uint64_t ask_call;
     char tag[70];
 };
+
+static void auth_answer(struct world *w, struct ipc *ch, uint64_t call, struct span login)
+{
+    const struct m_auth_result r = {.status = (uint8_t)w->auth,
+                                    .account_id = 5,
+                                    .login = login,
+                                    .ticket = SPAN_LIT("0123456789abcdef")};
+    struct buf out;
+    struct wr wr;
+
+    buf_init(&out, 1000);
+    wr_init(&wr, &out);
+    m_auth_result_encode(&r, &wr);
+    assert_int_equal(ipc_reply(ch, call, IPC_AUTH_RESULT, buf_all(&out), -1), 0);
+    buf_free(&out);
+}
 
 static void on_directory(void *ctx, struct ipc *ch, const struct ipc_in *in)
 {
     struct world *w = ctx;
-    struct m_auth_result r = {.status = (uint8_t)w->auth, .account_id = 5};
     struct m_auth m;
-    struct buf out;
-    struct wr wr;
 
     assert_int_equal(in->type, IPC_AUTH);
     assert_true(m_auth_decode(in->payload, &m));
@@ -51,13 +67,10 @@ static void on_directory(void *ctx, struct ipc *ch, const struct ipc_in *in)
     buf_reset(&w->asked);
     assert_int_equal(
         buf_printf(&w->asked, "%.*s:%.*s", SPAN_ARG(m.login), SPAN_ARG(m.password)), 0);
-    r.login = m.login;
-    r.ticket = SPAN_LIT("0123456789abcdef");
-    buf_init(&out, 1000);
-    wr_init(&wr, &out);
-    m_auth_result_encode(&r, &wr);
-    assert_int_equal(ipc_reply(ch, in->call, IPC_AUTH_RESULT, buf_all(&out), -1), 0);
-    buf_free(&out);
+    w->ask_ch = ch;
+    w->ask_call = in->call;
+    if (w->auth != 0)
+        auth_answer(w, ch, in->call, m.login);
 }
 
 static void on_mailbox(void *ctx, struct ipc *ch, const struct ipc_in *in)
@@ -73,10 +86,14 @@ static void on_mailbox(void *ctx, struct ipc *ch, const struct ipc_in *in)
     assert_true(span_eq_str(m.ticket, "0123456789abcdef"));
     assert_true(span_copy(m.tag, w->tag, sizeof(w->tag)));
     assert_int_not_equal(in->fd, -1);
-    if (w->login == ANSWER_YES)
-        w->inner = in->fd;
-    else
+    buf_reset(&w->early);
+    assert_int_equal(buf_span(&w->early, m.input), 0);
+    if (w->login == ANSWER_NO)
         (void)close(in->fd);
+    else
+        w->inner = in->fd;
+    if (w->login == 0)
+        return;
     buf_init(&out, 100);
     wr_init(&wr, &out);
     m_login_result_encode(&r, &wr);
@@ -135,6 +152,7 @@ static int setup(void **state)
     pair(w, ROLE_MAILBOX);
     buf_init(&w->got, 1u << 20);
     buf_init(&w->asked, 4096);
+    buf_init(&w->early, 1u << 20);
     w->client = w->inner = -1;
     w->auth = w->login = ANSWER_YES;
     *state = w;
@@ -156,6 +174,7 @@ static int teardown(void **state)
     conf_free(&w->conf);
     buf_free(&w->got);
     buf_free(&w->asked);
+    buf_free(&w->early);
     free(w);
     return 0;
 }
@@ -218,22 +237,79 @@ static void test_before_login(void **state)
         "d BAD TLS is not on offer here\r\n* BYE until next time\r\ne OK logged out\r\n");
 }
 
-/* What comes behind the login command is the mailbox role's, in order, and nothing is lost
- * on the way back. */
-static void test_session_is_passed_on(void **state)
+static void turn(struct world *w, int n)
+{
+    while (n-- > 0)
+        loop_turn(w->loop, 1);
+}
+
+/* The client's end has been closed. */
+static void hear_end(struct world *w)
+{
+    char octet;
+
+    for (int i = 0; i < TURNS; i++) {
+        if (read(w->client, &octet, 1) == 0)
+            return;
+        loop_turn(w->loop, 5);
+    }
+    fail_msg("the connection stays open");
+}
+
+/* In clear the mailbox role gets the client itself; what came behind the login command is its
+ * own, in order, and the place here is free again. */
+static void test_session_in_clear_is_handed_over(void **state)
 {
     struct world *w = *state;
 
     call(w, false);
     hear(w, "Signpost\r\n");
-    say(w->client, "a1 LOGIN joe \"a b\"\r\nb SELECT INBOX\r\nc NOOP\r\n");
-    hear_on(w, &w->inner, "b SELECT INBOX\r\nc NOOP\r\n");
+    say(w->client, "a1 LOGIN joe \"a b\"\r\nb SELECT INBOX\r\nc NO");
+    for (int i = 0; i < TURNS && w->inner == -1; i++)
+        loop_turn(w->loop, 5);
+    say(w->client, "OP\r\n");
+    turn(w, 10);
     assert_string_equal(buf_cstr(&w->asked), "joe:a b");
     assert_string_equal(w->tag, "a1");
+    assert_string_equal(buf_cstr(&w->early), "b SELECT INBOX\r\nc NO");
+    assert_int_equal(w->edge->session_count, 0);
+    assert_int_equal(limits_count(w->edge->limits), 0);
+    hear_on(w, &w->inner, "OP\r\n");
     say(w->inner, "a1 OK logged in\r\nb OK selected\r\n");
     hear(w, "a1 OK logged in\r\nb OK selected\r\n");
+    (void)close(w->inner);
+    w->inner = -1;
+    hear_end(w);
+}
+
+/* One whose input is too much for LOGIN is carried, as all with TLS are. */
+static void carry(struct world *w)
+{
+    static char noops[70000];
+
+    for (size_t i = 0; i < sizeof(noops); i += 7)
+        memcpy(noops + i, "b NOO\r\n", 7);
+    w->auth = 0;
+    call(w, false);
+    hear(w, "Signpost\r\n");
+    say(w->client, "a1 LOGIN joe x\r\n");
+    assert_int_equal(send(w->client, noops, sizeof(noops), MSG_NOSIGNAL), sizeof(noops));
+    turn(w, 50);
+    w->auth = ANSWER_YES;
+    auth_answer(w, w->ask_ch, w->ask_call, SPAN_LIT("joe"));
+    for (int i = 0; i < TURNS && w->inner == -1; i++)
+        loop_turn(w->loop, 5);
+    assert_int_equal(w->early.len, 0);
     say(w->client, "d LOGOUT\r\n");
-    hear_on(w, &w->inner, "d LOGOUT\r\n");
+    hear_on(w, &w->inner, "b NOO\r\nd LOGOUT\r\n");
+    assert_int_equal(w->edge->session_count, 1);
+}
+
+static void test_session_is_carried(void **state)
+{
+    struct world *w = *state;
+
+    carry(w);
     say(w->inner, "* BYE\r\n");
     (void)close(w->inner);
     w->inner = -1;
@@ -241,6 +317,70 @@ static void test_session_is_passed_on(void **state)
     for (int i = 0; i < TURNS && w->edge->session_count > 0; i++)
         loop_turn(w->loop, 5);
     assert_int_equal(w->edge->session_count, 0);
+}
+
+static void test_carried_session_ends_with_its_mailbox(void **state)
+{
+    struct world *w = *state;
+
+    carry(w);
+    ipc_free(&w->fake[ROLE_MAILBOX]); /* the kernel closes all that the process had */
+    (void)close(w->inner);
+    w->inner = -1;
+    hear_end(w);
+    turn(w, 10);
+    assert_int_equal(w->edge->session_count, 0);
+    assert_int_equal(limits_count(w->edge->limits), 0);
+}
+
+static void test_mailbox_dies_and_returns(void **state)
+{
+    struct world *w = *state;
+
+    call(w, false);
+    hear(w, "Signpost\r\n");
+    ipc_free(&w->fake[ROLE_MAILBOX]);
+    turn(w, 5);
+    say(w->client, "a LOGIN joe x\r\n");
+    hear(w, "a NO [UNAVAILABLE] the mailboxes are not reachable now");
+    pair(w, ROLE_MAILBOX);
+    say(w->client, "b LOGIN joe x\r\n");
+    for (int i = 0; i < TURNS && w->inner == -1; i++)
+        loop_turn(w->loop, 5);
+    assert_string_equal(w->tag, "b");
+    say(w->inner, "b OK\r\n");
+    hear(w, "b OK\r\n");
+}
+
+/* It may have answered the client before it died: nothing is said that could contradict. */
+static void test_mailbox_dies_with_a_login_in_hand(void **state)
+{
+    struct world *w = *state;
+
+    w->login = 0;
+    call(w, false);
+    say(w->client, "a LOGIN joe x\r\n");
+    for (int i = 0; i < TURNS && w->inner == -1; i++)
+        loop_turn(w->loop, 5);
+    ipc_free(&w->fake[ROLE_MAILBOX]);
+    (void)close(w->inner);
+    w->inner = -1;
+    hear(w, "* BYE [UNAVAILABLE]");
+    hear_end(w);
+    assert_int_equal(w->edge->session_count, 0);
+}
+
+static void test_nobody_is_let_in_before_the_roles_are_there(void **state)
+{
+    struct world *w = *state;
+
+    assert_false(w->edge->is_serving); /* no queue yet */
+    w->fake[ROLE_QUEUE] = neighbour_join(
+        &w->env, ROLE_QUEUE, 0, &(struct ipc_handlers){.message = on_mailbox}, w);
+    assert_true(w->edge->is_serving);
+    ipc_free(&w->fake[ROLE_QUEUE]);
+    turn(w, 5);
+    assert_true(w->edge->is_serving); /* clients are told to try later */
 }
 
 static void test_plain(void **state)
@@ -275,6 +415,12 @@ static void test_not_now(void **state)
         loop_turn(w->loop, 1);
     say(w->client, "c LOGIN joe x\r\n");
     hear(w, "c NO [UNAVAILABLE] passwords cannot be checked now");
+    pair(w, ROLE_DIRECTORY);
+    w->login = ANSWER_YES;
+    say(w->client, "d LOGIN joe x\r\n");
+    for (int i = 0; i < TURNS && w->inner == -1; i++)
+        loop_turn(w->loop, 5);
+    assert_string_equal(w->tag, "d");
 }
 
 static void test_full_and_stop(void **state)
@@ -318,8 +464,17 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_before_login), T(test_session_is_passed_on), T(test_plain),
-        T(test_not_now),      T(test_full_and_stop),        T(test_client_gone),
+        T(test_before_login),
+        T(test_session_in_clear_is_handed_over),
+        T(test_session_is_carried),
+        T(test_carried_session_ends_with_its_mailbox),
+        T(test_mailbox_dies_and_returns),
+        T(test_mailbox_dies_with_a_login_in_hand),
+        T(test_nobody_is_let_in_before_the_roles_are_there),
+        T(test_plain),
+        T(test_not_now),
+        T(test_full_and_stop),
+        T(test_client_gone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

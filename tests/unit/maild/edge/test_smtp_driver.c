@@ -509,11 +509,34 @@ static void test_queue_gone(void **state)
     for (int turns = 0; w->accepted == 0 && turns < TURNS; turns++)
         loop_turn(w->loop, 5);
     ipc_free(&w->fake[ROLE_QUEUE]);
-    hear(w, "451 4.3.0");
+    hear(w, "451 4.3.2");
     say_line(w, "MAIL FROM:<>\r\nRCPT TO:<anna@example.com>\r\nDATA");
     hear(w, "354 ");
     say_line(w, ".");
-    hear(w, "451 4.3.0");
+    hear(w, "451 4.3.2");
+    /* back again: the same session goes on */
+    w->is_queue_silent = false;
+    pair(w, ROLE_QUEUE);
+    say_line(w, "MAIL FROM:<>\r\nRCPT TO:<anna@example.com>\r\nDATA");
+    hear(w, "354 ");
+    say_line(w, ".");
+    hear(w, "250 ");
+}
+
+static void test_directory_gone(void **state)
+{
+    struct world *w = *state;
+
+    call_client(w, "192.0.2.9");
+    hear(w, "220 ");
+    say_line(w, "EHLO c.example\r\nMAIL FROM:<a@b.example>");
+    hear(w, "250 2.1.0");
+    ipc_free(&w->fake[ROLE_DIRECTORY]);
+    say_line(w, "RCPT TO:<anna@example.com>");
+    hear(w, "451 4.3.0 Cannot check this recipient now");
+    pair(w, ROLE_DIRECTORY);
+    say_line(w, "RCPT TO:<anna@example.com>");
+    hear(w, "250 ");
 }
 
 /* Asked to stop while a message is being made durable: its answer first, then goodbye. */
@@ -597,6 +620,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_lost_client, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_session_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(test_queue_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_directory_gone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop_waits_for_the_answer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_submission, setup, teardown),
         cmocka_unit_test_setup_teardown(test_idle, setup, teardown),

@@ -18,6 +18,7 @@
 
 #include "base/core/mem.h"
 #include "maild/ipc_msgs.h"
+#include "maild/mailbox/mailbox_int.h"
 #include "maild/roles.h"
 #include "tests/unit/maild/neighbour.h"
 
@@ -252,7 +253,8 @@ static void on_login_result(void *ctx, const struct ipc_in *in)
     w->status = r.status;
 }
 
-static void login(struct world *w, const char *input)
+/* Ask; the answer may have to wait for the ticket. */
+static int ask_login(struct world *w, const char *input)
 {
     const struct m_login m = {.ticket = span_of(key, 16),
                               .service = AUTH_IMAP,
@@ -273,10 +275,19 @@ static void login(struct world *w, const char *input)
                    on_login_result, w);
     (void)close(fds[1]);
     buf_free(&b);
+    for (int i = 0; i < 5; i++)
+        loop_turn(w->loop, 1);
+    return fds[0];
+}
+
+static void login(struct world *w, const char *input)
+{
+    int fd = ask_login(w, input);
+
     await(w);
     if (w->client != -1)
         (void)close(w->client);
-    w->client = fds[0];
+    w->client = fd;
 }
 
 static void say(struct world *w, const char *text)
@@ -407,19 +418,85 @@ static void test_flags_and_removal_survive_a_restart(void **state)
     hear(w, "* 1 FETCH (UID 1 FLAGS (\\Flagged \\Seen work))\r\nb OK");
 }
 
+static void login_without_ticket(struct world *w)
+{
+    int fd = ask_login(w, "");
+
+    assert_false(w->is_answered);
+    clock_fake_advance(&w->clock, 1999);
+    login_unpark(w->role);
+    assert_false(w->is_answered);
+    clock_fake_advance(&w->clock, 1);
+    login_unpark(w->role);
+    await(w);
+    assert_int_equal(w->status, ANSWER_NO);
+    (void)close(fd);
+}
+
+static void hear_end(struct world *w)
+{
+    char octet;
+
+    for (int i = 0; i < TURNS; i++) {
+        if (read(w->client, &octet, 1) == 0)
+            return;
+        loop_turn(w->loop, 5);
+    }
+    fail_msg("the connection stays open");
+}
+
 static void test_tickets(void **state)
 {
     struct world *w = *state;
 
-    login(w, ""); /* none was sent */
-    assert_int_equal(w->status, ANSWER_NO);
+    login_without_ticket(w); /* none was sent */
     enter(w, "");
-    login(w, ""); /* good once */
-    assert_int_equal(w->status, ANSWER_NO);
+    login_without_ticket(w); /* good once */
     send_ticket(w);
     clock_fake_advance(&w->clock, 31000);
-    login(w, ""); /* too old */
-    assert_int_equal(w->status, ANSWER_NO);
+    login_without_ticket(w); /* too old */
+}
+
+/* Ticket and login travel on different sockets. */
+static void test_a_login_before_its_ticket_waits(void **state)
+{
+    struct world *w = *state;
+
+    w->client = ask_login(w, "a NOOP\r\n");
+    assert_false(w->is_answered);
+    send_ticket(w);
+    await(w);
+    assert_int_equal(w->status, ANSWER_YES);
+    hear(w, "L OK [CAPABILITY IMAP4rev1 ");
+    hear(w, "a OK");
+}
+
+static void test_a_login_that_waits_goes_with_its_edge(void **state)
+{
+    struct world *w = *state;
+
+    w->client = ask_login(w, "");
+    ipc_free(&w->fake[ROLE_EDGE]);
+    hear_end(w);
+    send_ticket(w); /* nobody comes for it any more */
+    pair(w, ROLE_EDGE);
+    enter(w, "");
+}
+
+/* Queue dies while a delivery is under way and asks again after its return. */
+static void test_queue_returns_and_asks_again(void **state)
+{
+    struct world *w = *state;
+
+    write_blob(w, "b1", MESSAGE);
+    deliver(w, 1, 0, "b1", MESSAGE);
+    ipc_free(&w->fake[ROLE_QUEUE]);
+    pair(w, ROLE_QUEUE);
+    deliver(w, 1, 0, "b1", MESSAGE);
+    await(w);
+    assert_int_equal(w->status, ANSWER_YES);
+    enter(w, "a SELECT INBOX\r\n");
+    hear(w, "* 1 EXISTS\r\n");
 }
 
 static void put_file(struct world *w, const char *rest)
@@ -522,6 +599,9 @@ int main(void)
         T(test_flags_and_removal_survive_a_restart),
         T(test_pending_file_without_a_row_is_removed),
         T(test_tickets),
+        T(test_a_login_before_its_ticket_waits),
+        T(test_a_login_that_waits_goes_with_its_edge),
+        T(test_queue_returns_and_asks_again),
         T(test_client_gone_in_mid_command),
     };
 
