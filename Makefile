@@ -253,16 +253,19 @@ SBIN := $(DESTDIR)$(PREFIX)/sbin
 BIN := $(DESTDIR)$(PREFIX)/bin
 MAN := $(DESTDIR)$(PREFIX)/share/man
 EXAMPLES := $(DESTDIR)$(PREFIX)/share/doc/signpost/examples
+SYSUSERS := $(DESTDIR)$(PREFIX)/lib/sysusers.d
 install: all ## programs, manual pages, examples (DESTDIR, PREFIX)
 	@install -d $(SBIN) $(BIN) $(EXAMPLES)
 	@install -m 755 $(wildcard $(B)/bin/maild $(B)/bin/dnsd) $(SBIN)
 	@install -m 755 $(wildcard $(B)/bin/signpost $(B)/bin/checker) $(BIN)
 	@install -m 644 docs/examples/* $(EXAMPLES)
+	@install -D -m 644 docs/examples/sysusers.conf $(SYSUSERS)/signpost.conf
 	@for page in $(PAGES); do \
 		install -D -m 644 $$page $(MAN)/man$${page##*.}/$${page##*/} || exit 1; done
 uninstall: ## remove what `make install` put there
 	@rm -f $(SBIN)/maild $(SBIN)/dnsd $(BIN)/signpost $(BIN)/checker
 	@rm -f $(foreach p,$(PAGES),$(MAN)/man$(patsubst .%,%,$(suffix $(p)))/$(notdir $(p)))
+	@rm -f $(SYSUSERS)/signpost.conf
 	@rm -rf $(dir $(EXAMPLES))
 
 clean: ## remove build/

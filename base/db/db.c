@@ -123,6 +123,25 @@ static int pragma_text(struct db *db, const char *sql, char *out, size_t cap,
     return rc == SQLITE_OK ? 0 : -1;
 }
 
+/* Whoever may read the database must be able to write its -shm (the marks of readers stand
+ * there), and nothing else. SQLite gives it the mode of the database. Where we may not, we
+ * are not the one who made it. */
+static void share_marks(const struct db *db)
+{
+    struct stat st, shm;
+    struct buf path;
+    mode_t mode;
+
+    buf_init(&path, 4096);
+    if (buf_printf(&path, "%s-shm", db->path) == 0 && stat(db->path, &st) == 0 &&
+        stat(buf_cstr(&path), &shm) == 0) {
+        mode = (st.st_mode & 0666) | (st.st_mode & 0040) >> 1;
+        if ((shm.st_mode & 0777) != mode)
+            (void)chmod(buf_cstr(&path), mode);
+    }
+    buf_free(&path);
+}
+
 static int set_up(struct db *db, const struct db_options *o, struct err *err)
 {
     char mode[16];
@@ -154,8 +173,16 @@ static int set_up(struct db *db, const struct db_options *o, struct err *err)
                                 : "PRAGMA synchronous = NORMAL",
                 err) == -1)
         return -1;
+    /* Large sorts stay in memory: a confined process has no folder for temporary files. */
+    if (db_exec(db, "PRAGMA temp_store = MEMORY", err) == -1)
+        return -1;
     /* The first read: says now, not later, that the file is no database. */
-    return pragma_text(db, "SELECT count(*) FROM sqlite_schema", mode, sizeof(mode), err);
+    if (pragma_text(db, "SELECT count(*) FROM sqlite_schema", mode, sizeof(mode), err) ==
+        -1)
+        return -1;
+    if (o->mode != DB_READ)
+        share_marks(db);
+    return 0;
 }
 
 /* A reader that may not write the folder needs -wal and -shm to be there. */

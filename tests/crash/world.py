@@ -28,6 +28,7 @@ hostname mail.ours.test
 address {net}.1
 data_dir {dir}/data
 run_dir {dir}/run
+privsep seccomp
 listen dns {net}.1:5353
 listen smtp {net}.1:2525
 listen submission {net}.1:2587

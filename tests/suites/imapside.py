@@ -15,6 +15,7 @@ hostname mail.suite.test
 address 127.0.0.1
 data_dir {dir}/data
 run_dir {dir}/run
+privsep seccomp
 listen imap 127.0.0.1:{port}
 allow_cleartext_login yes
 sessions_per_client_max 1000

@@ -15,6 +15,7 @@ hostname mx.suite.test
 address 127.0.0.1
 data_dir {dir}/data
 run_dir {dir}/run
+privsep seccomp
 listen smtp 127.0.0.1:%d
 listen submissions 127.0.0.1:%d
 message_size_max 1048576

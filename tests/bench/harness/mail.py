@@ -30,6 +30,7 @@ hostname mx.ours.test
 address 127.0.0.1
 data_dir {{dir}}/data
 run_dir {{dir}}/run
+privsep seccomp
 listen smtp 127.0.0.1:{smtp}
 listen imap 127.0.0.1:{imap}
 listen imaps 127.0.0.1:{imaps}

@@ -49,7 +49,7 @@ class Ours(NameServer):
     def configure(self):
         shutil.copytree(os.path.join(self.data, "db"), self.path("data"))
         self.write("conf", "hostname mail.load.test\naddress 192.0.2.25\nns_name mail.load.test\n"
-                   "data_dir %s\nrun_dir %s\nlisten dns 127.0.0.1:%d\ndns_threads 1\n"
+                   "data_dir %s\nrun_dir %s\nprivsep seccomp\nlisten dns 127.0.0.1:%d\ndns_threads 1\n"
                    "log_level warn\n" % (self.path("data"), self.path("run"), self.port))
 
     def argv(self):

@@ -29,6 +29,7 @@ address {mx}
 ns_name ns1.ours.test
 data_dir {dir}/data
 run_dir {dir}/run
+privsep seccomp
 listen dns {ns}:53
 listen smtp {mx}:25
 listen submission {mx}:587
@@ -54,6 +55,7 @@ address 192.0.2.25
 ns_name mail.load.test
 data_dir {dir}/data
 run_dir {dir}/run
+privsep seccomp
 """
 
 
