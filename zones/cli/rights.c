@@ -251,7 +251,7 @@ static int settle(int fd, const char *path, const struct want *w, struct rights_
                   struct err *err)
 {
     char what[160], proc[32];
-    struct stat st;
+    struct stat st = {0};
     mode_t mode = w->mode;
     bool is_shared = (w->mode & S_ISGID) != 0; /* a link keeps the owner of its file */
 
@@ -310,7 +310,7 @@ static int walk(int parent, const char *name, const char *path, const struct wan
                 struct rights_report *r, unsigned depth, struct err *err)
 {
     int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), folder;
-    struct stat st;
+    struct stat st = {0};
     int rc = 0;
 
     if (fd == -1)
