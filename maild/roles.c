@@ -19,6 +19,15 @@ const char *role_name(enum role r)
     return r >= 0 && r < ROLE_COUNT ? names[r] : "unknown";
 }
 
+void role_counts(const struct conf *c, unsigned count[ROLE_COUNT])
+{
+    for (unsigned r = 0; r < ROLE_COUNT; r++)
+        count[r] = 1;
+    count[ROLE_EDGE] = (unsigned)conf_int(c, "edge_processes"); /* 1..16 by the schema */
+    count[ROLE_MAILBOX] = (unsigned)conf_int(c, "mailbox_processes");
+    count[ROLE_RELAY] = (unsigned)conf_int(c, "relay_processes");
+}
+
 bool role_speaks(enum role a, enum role b)
 {
     for (size_t i = 0; i < maild_ipc_table.n; i++) {

@@ -76,6 +76,8 @@ struct role_info {
 };
 extern const struct role_info role_table[ROLE_COUNT];
 
+/* How many instances of each role the configuration wants. */
+void role_counts(const struct conf *c, unsigned count[ROLE_COUNT]);
 /* "edge", "queue", ...: for logs. */
 const char *role_name(enum role r);
 

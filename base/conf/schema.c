@@ -112,6 +112,20 @@ const struct conf_key conf_schema[] = {
     {.key = "dns_threads", .type = CONF_INT, .unit = "", .min = 0, .max = 256,
      .fallback = "0", .example = "0", .help = "answering threads; 0: one for each core"},
 
+    /* Processes. */
+    {.key = "edge_processes", .type = CONF_INT, .unit = "", .min = 1, .max = 16,
+     .fallback = "1", .example = "4",
+     .help = "processes that take connections and do TLS; each has its share of sessions_max "
+             "and sessions_per_client_max, rounded up, and a client cannot choose which one "
+             "it meets"},
+    {.key = "mailbox_processes", .type = CONF_INT, .unit = "", .min = 1, .max = 16,
+     .fallback = "1", .example = "4",
+     .help = "processes that keep the mail of accounts; an account is always with the same"},
+    {.key = "relay_processes", .type = CONF_INT, .unit = "", .min = 1, .max = 16,
+     .fallback = "1", .example = "2",
+     .help = "processes that send to other hosts; a domain is always with the same, so that "
+             "limits to one destination hold"},
+
     /* Confinement. */
     {.key = "privsep", .type = CONF_CHOICE, .choices = "auto full seccomp off",
      .fallback = "auto", .example = "full",

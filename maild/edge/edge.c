@@ -288,17 +288,25 @@ static int open_ports(struct edge *e, struct err *err)
     return 0;
 }
 
+/* Of a limit for all edge processes together, what is this one's: the kernel deals
+ * connections out as they come, so each gets the same share. Rounded up. */
+static size_t share(const struct role_env *env, const char *key)
+{
+    size_t n = env->count[ROLE_EDGE];
+
+    return ((size_t)conf_int(env->conf, key) + n - 1) / n;
+}
+
 void *edge_start(struct role_env *env, struct err *err)
 {
-    size_t all = (size_t)conf_int(env->conf, "sessions_max");
+    size_t all = share(env, "sessions_max");
     struct edge *e = mem_new(1, sizeof(*e));
 
     e->env = env;
     list_init(&e->sessions);
     list_init(&e->listeners);
     e->allow_cleartext = conf_bool(env->conf, "allow_cleartext_login");
-    e->limits =
-        limits_new((size_t)conf_int(env->conf, "sessions_per_client_max"), all, env->rng);
+    e->limits = limits_new(share(env, "sessions_per_client_max"), all, env->rng);
     e->disk = pool_new(env->loop, "edge-disk", DISK_THREADS, all);
     e->stop_timer = loop_timer_new(env->loop, "edge.stop", on_stop_timer, e);
     if (load_tls(e, err) == -1)
