@@ -348,7 +348,7 @@ static int apply_path(const char *path, const struct row *row, struct rights_rep
                       struct err *err)
 {
     int fd, folder, rc;
-    struct want w;
+    struct want w = {0};
 
     if (look_up(row, &w, err) == -1)
         return -1;
