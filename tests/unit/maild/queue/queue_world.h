@@ -32,6 +32,9 @@ struct world {
     struct role_env env;
     struct queue *q;
     struct ipc *peer[ROLE_COUNT]; /* the other ends, played here */
+    unsigned count[ROLE_COUNT];   /* instances, where it is more than one */
+    bool is_signer_silent;
+    unsigned accounts[16]; /* DELIVERs for account n */
 
     /* what the neighbours do and saw */
     uint8_t mailbox_says; /* enum answer, 0: silent */
@@ -85,6 +88,7 @@ static void play_deliver(struct world *w, struct ipc *ch, const struct ipc_in *i
 
     assert_true(m_deliver_decode(in->payload, &d));
     w->delivers++;
+    w->accounts[d.account_id % 16]++;
     (void)snprintf(path, sizeof(path), "%s/%.*s", w->dir, SPAN_ARG(d.path));
     f = fopen(path, "r");
     assert_non_null(f);
@@ -165,6 +169,11 @@ static void play_small(struct world *w, struct ipc *ch, const struct ipc_in *in)
         answer_with(ch, in->call, IPC_SETTLE_RESULT, &payload);
     } else if (in->type == IPC_SIGN) {
         w->signs++;
+        if (w->is_signer_silent) {
+            buf_free(&payload);
+            buf_free(&targets);
+            return;
+        }
         m_sign_result_encode(
             &(struct m_sign_result){.status = ANSWER_YES,
                                     .fields = SPAN_LIT("X-Signed: yes\r\n")},
@@ -213,6 +222,9 @@ static void start_queue(struct world *w)
     w->env.rng = &w->rng;
     w->env.conf = w->conf;
     neighbours_count(&w->env);
+    for (int r = 0; r < ROLE_COUNT; r++)
+        if (w->count[r] > 0)
+            w->env.count[r] = w->count[r];
     w->q = queue_start_with(&w->env, w->fs != NULL ? w->fs : fsops_system(),
                             SEGMENTS_OCTETS_MIN, &err);
     if (w->q == NULL)
@@ -330,7 +342,9 @@ static struct msgid send_message(struct world *w, enum envelope_via via,
         bool is_local = strstr(rcpts[i], "@host.example") != NULL;
 
         r[i] = (struct envelope_rcpt){.kind = is_local ? RCPT_LOCAL : RCPT_REMOTE,
-                                      .account_id = is_local ? 7 : 0,
+                                      .account_id = !is_local            ? 0
+                                                    : rcpts[i][0] == '8' ? 8
+                                                                         : 7,
                                       .address = rcpts[i],
                                       .original = rcpts[i]};
     }
