@@ -68,7 +68,7 @@ class Brake:
         with open(CONTROL, "rb") as f:
             return LAYOUT.unpack(f.read(LAYOUT.size))
 
-    def settle(self, quiet_s=0.3, most_s=20):
+    def settle(self, quiet_s=0.5, most_s=20):
         """Wait until nothing was synced for a while: work that a server put off is its own, and
         must not run in the window of the next one. Seconds until the last sync seen."""
         since = last = time.monotonic()

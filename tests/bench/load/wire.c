@@ -102,18 +102,14 @@ bool wire_line(struct wire *w, struct span *line)
     }
 }
 
-bool wire_skip(struct wire *w, size_t n)
+bool wire_take(struct wire *w, size_t n, struct span *octets)
 {
-    for (;;) {
-        size_t here = w->n - w->at < n ? w->n - w->at : n;
-
-        w->at += here;
-        n -= here;
-        if (n == 0)
-            return true;
+    while (w->n - w->at < n)
         if (!fill(w))
             return false;
-    }
+    *octets = span_of(w->in + w->at, n);
+    w->at += n;
+    return true;
 }
 
 int wire_smtp_reply(struct wire *w)

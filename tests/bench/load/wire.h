@@ -32,8 +32,8 @@ bool wire_send(struct wire *w, struct span octets);
 /* One line without its CRLF, good until the next call. False: the connection is gone, or the
  * line is longer than the room. */
 bool wire_line(struct wire *w, struct span *line);
-/* Reads past `n` octets. */
-bool wire_skip(struct wire *w, size_t n);
+/* The next `n` octets in one piece, good until the next call; at most the room. */
+bool wire_take(struct wire *w, size_t n, struct span *octets);
 /* One whole SMTP reply: its code, or 0 when the connection is gone. */
 int wire_smtp_reply(struct wire *w);
 
