@@ -15,8 +15,10 @@
  * 1. At most one step runs; a wish that comes meanwhile is remembered (`is_wanted`).
  * 2. At most IN_FLIGHT batches wait for PUBLISHED, so memory is bounded while a large
  *    database is loaded and the next batch is built while the last is being taken over.
- * 3. A batch that serve does not confirm is lost; then all is built again.
- * 4. What serve has confirmed is saved, behind everything else. */
+ * 3. A batch that serve refuses is lost; then all is built again.
+ * 4. What serve has confirmed is saved, behind everything else.
+ * 5. A serve that was started anew gets everything from disk, as at a start of our own;
+ *    nothing is kept in memory for that case. */
 #include "dnsd/builder.h"
 
 #include <stdlib.h>
@@ -29,8 +31,10 @@
 #include "base/io/notify.h"
 #include "base/io/pool.h"
 #include "dnsd/build.h"
+#include "dnsd/control.h"
 #include "dnsd/ipc_msgs.h"
 #include "dnsd/keep.h"
+#include "dnsd/settle.h"
 
 enum {
     POLL_MS = 1000,
@@ -43,7 +47,9 @@ enum {
 
 struct builder {
     const struct dnsd_env *env;
-    struct ipc *serve;
+    struct ipc *serve, *parent;
+    struct dnsctl *control;
+    struct settle *settle;
     struct pool *pool;
     struct build *build; /* the pool thread's while a step runs */
     struct notify *notify;
@@ -63,11 +69,10 @@ struct builder {
     int64_t began_us;    /* when the newest news was heard of */
     struct builder_status status;
     char fault[ERR_TEXT_MAX];
-    bool is_loaded; /* LOADED has been sent */
-    size_t sent;    /* zones, for LOADED */
-    int64_t started_us;
-    void (*on_ready)(void *ctx);
-    void *ready_ctx;
+    bool is_loaded;     /* LOADED has been sent */
+    size_t sent;        /* zones, for LOADED */
+    int64_t started_us; /* or when serve came last */
+    unsigned life;      /* of serve: which one it is */
 };
 
 /* A batch on its way to serve. */
@@ -76,6 +81,7 @@ struct flight {
     struct builder *b;
     struct batch *batch;
     int64_t began_us;
+    unsigned life; /* of the serve it was sent to */
 };
 
 static void want_step(struct builder *b);
@@ -121,6 +127,17 @@ static void note_items(struct builder *b, const struct batch *t, int64_t began_u
 
 /* --- to serve --- */
 
+/* Everything is to be sent (again), from what is on disk. */
+static void begin_load(struct builder *b)
+{
+    b->must_load = true;
+    b->must_restart = false;
+    b->is_loaded = false;
+    b->status.is_ready = false;
+    b->unserved = 1;
+    b->sent = 0;
+}
+
 /* Of an empty batch there is nothing to write. */
 static void save(struct builder *b, struct batch **t)
 {
@@ -133,6 +150,16 @@ static void save(struct builder *b, struct batch **t)
         keep_save(b->keep, t);
 }
 
+/* Serve has gone, or does not answer: what was built is good all the same, and the next load
+ * brings it to whoever is there then. */
+static void not_taken(struct builder *b, struct flight *f)
+{
+    note_items(b, f->batch, f->began_us);
+    save(b, &f->batch);
+    if (f->life == b->life)
+        begin_load(b);
+}
+
 static void on_published(void *ctx, const struct ipc_in *in)
 {
     struct flight *f = ctx;
@@ -141,8 +168,9 @@ static void on_published(void *ctx, const struct ipc_in *in)
 
     list_remove(&f->link);
     b->in_flight--;
-    if (in == NULL || !d_published_decode(in->payload, &m) ||
-        m.count != f->batch->count) {
+    if (in == NULL) {
+        not_taken(b, f);
+    } else if (!d_published_decode(in->payload, &m) || m.count != f->batch->count) {
         log_event(b->env->log, LOG_DNS_BUILD_FAILED,
                   LOGF_S("text", "serve did not take a batch of zones; building again"));
         b->must_restart = true;
@@ -156,13 +184,12 @@ static void on_published(void *ctx, const struct ipc_in *in)
     want_step(b);
 }
 
-/* REMOVED and WITHHELD: that they were sent is enough; serve takes messages in order. */
+/* REMOVED and WITHHELD: serve takes messages in order, so nothing waits for the answer. When
+ * there is none, the load that is then due says all of it again. */
 static void on_names_done(void *ctx, const struct ipc_in *in)
 {
-    struct builder *b = ctx;
-
-    if (in == NULL && !b->is_stopping)
-        b->must_restart = true;
+    (void)ctx;
+    (void)in;
 }
 
 static void send_names(struct builder *b, uint16_t type, const struct buf *names)
@@ -187,7 +214,7 @@ static void send_images(struct builder *b, struct batch *t)
     struct buf out;
     struct wr w;
 
-    *f = (struct flight){.b = b, .batch = t, .began_us = b->began_us};
+    *f = (struct flight){.b = b, .batch = t, .began_us = b->began_us, .life = b->life};
     list_add_tail(&b->flights, &f->link);
     buf_init(&out, 64);
     wr_init(&w, &out);
@@ -202,6 +229,8 @@ static void send_images(struct builder *b, struct batch *t)
 static void on_serving(void *ctx, const struct ipc_in *in)
 {
     struct builder *b = ctx;
+    struct buf out;
+    struct wr w;
 
     if (in == NULL || b->is_stopping)
         return;
@@ -210,7 +239,11 @@ static void on_serving(void *ctx, const struct ipc_in *in)
               LOGF_N("zones", zonestat_served(b->zones)),
               LOGF_N("faulty", zonestat_faulty(b->zones)),
               LOGF_N("ms", (clock_mono_us(b->env->clock) - b->started_us) / 1000));
-    b->on_ready(b->ready_ctx);
+    buf_init(&out, 64);
+    wr_init(&w, &out);
+    d_answering_encode(&(struct d_answering){(uint32_t)zonestat_served(b->zones)}, &w);
+    (void)!ipc_send(b->parent, DIPC_ANSWERING, buf_all(&out), -1);
+    buf_free(&out);
 }
 
 /* Everything found at the start has been taken over: let serve begin. */
@@ -351,7 +384,8 @@ static bool is_all_sent(const struct builder *b)
 /* Start a step if one is wanted and nothing stands against it. */
 static void want_step(struct builder *b)
 {
-    if (b->is_running || b->is_stopping || b->in_flight >= IN_FLIGHT || want_load(b))
+    if (b->is_running || b->is_stopping || b->in_flight >= IN_FLIGHT ||
+        !ipc_is_up(b->serve) || want_load(b))
         return;
     if (!b->is_loaded && is_all_sent(b)) {
         if (b->in_flight > 0)
@@ -452,59 +486,60 @@ static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
         (void)close(in->fd); /* serve sends nothing on its own */
 }
 
-static void on_closed(void *ctx, struct ipc *ch)
+/* A serve that knows no zone yet, or one that still has those of the builder before us. */
+static void on_opened(void *ctx, struct ipc *ch)
 {
     struct builder *b = ctx;
 
     (void)ch;
-    if (!b->is_stopping)
-        log_event(b->env->log, LOG_PROCESS_FAULT,
-                  LOGF_S("text", "the serving part is gone; zones cannot be published"));
-    loop_stop(b->env->loop);
+    b->life++;
+    b->started_us = clock_mono_us(b->env->clock);
+    begin_load(b);
+    builder_poke(b);
 }
 
-static int listen_for_changes(struct builder *b, struct err *err)
+/* What was given; a test gives nothing, then the poll has to do. */
+static void take_sockets(struct builder *b)
 {
-    struct buf dir;
+    int notify = b->env->bag != NULL ? bag_take(b->env->bag, "notify", 0) : -1;
+    int control = b->env->bag != NULL ? bag_take(b->env->bag, "control", 0) : -1;
 
-    buf_init(&dir, 4096);
-    if (buf_printf(&dir, "%s/notify", conf_text(b->env->conf, "run_dir")) != 0)
-        (void)err_set(err, "run_dir is too long");
-    else
-        b->notify =
-            notify_listen(b->env->loop, buf_cstr(&dir), "dnsd", on_notify, b, err);
-    buf_free(&dir);
-    return b->notify != NULL ? 0 : -1;
+    if (notify != -1)
+        b->notify = notify_adopt(b->env->loop, notify, on_notify, b);
+    if (control != -1)
+        b->control = dnsctl_start(b->env, b, control);
 }
 
-struct builder *builder_start(const struct dnsd_env *env, void (*on_ready)(void *ctx),
-                              void *ctx, struct err *err)
+struct builder *builder_start(const struct dnsd_env *env, struct err *err)
 {
-    static const struct ipc_handlers handlers = {.message = on_message,
-                                                 .closed = on_closed};
+    static const struct ipc_handlers to_serve = {.message = on_message,
+                                                 .opened = on_opened};
+    static const struct ipc_handlers to_parent = {.message = on_message};
     struct builder *b = mem_new(1, sizeof(*b));
 
+    (void)err;
     b->env = env;
-    b->on_ready = on_ready;
-    b->ready_ctx = ctx;
-    b->started_us = clock_mono_us(env->clock);
     b->zones = zonestat_new(env->rng);
     b->keep = keep_new(env);
-    b->must_load = true;
-    b->unserved = 1;
-    b->serve = ipc_new(env->loop, env->peer_fd, &dnsd_ipc_table, DNSD_BUILDER, DNSD_SERVE,
-                       &handlers, b);
-    b->build = build_new(conf_text(env->conf, "data_dir"), env->rng);
+    b->serve =
+        ipc_new(env->loop, -1, &dnsd_ipc_table, DNSD_BUILDER, DNSD_SERVE, &to_serve, b);
+    b->parent =
+        ipc_new(env->loop, -1, &dnsd_ipc_table, DNSD_BUILDER, DNSD_PARENT, &to_parent, b);
+    b->build = build_new(env->data_dir, env->rng);
     b->pool = pool_new(env->loop, "build", 1, 4);
     b->poll = loop_timer_new(env->loop, "build-poll", on_poll, b);
     list_init(&b->flights);
     list_init(&b->asks);
-    if (listen_for_changes(b, err) != 0) {
-        builder_stop(&b);
-        return NULL;
-    }
+    begin_load(b);
+    take_sockets(b);
+    b->settle = settle_start(env);
     on_poll(b);
     return b;
+}
+
+void builder_plug(struct builder *b, enum dnsd_role peer, int fd)
+{
+    ipc_plug(peer == DNSD_SERVE ? b->serve : b->parent, fd);
 }
 
 void builder_stop(struct builder **bp)
@@ -514,11 +549,13 @@ void builder_stop(struct builder **bp)
     if (b == NULL)
         return;
     b->is_stopping = true;
+    settle_stop(&b->settle);
     pool_free(&b->pool);
     keep_free(&b->keep);
     notify_free(&b->notify);
     loop_timer_free(&b->poll);
     ipc_free(&b->serve); /* calls under way are forgotten by it */
+    ipc_free(&b->parent);
     while (!list_is_empty(&b->asks))
         on_stats(LIST_ENTRY(b->asks.next, struct stats_ask, link), NULL);
     while (!list_is_empty(&b->flights)) {
@@ -528,6 +565,7 @@ void builder_stop(struct builder **bp)
         batch_free(&f->batch);
         free(f);
     }
+    dnsctl_stop(&b->control);
     plan_free(&b->plan);
     build_free(&b->build);
     zonestat_free(&b->zones);

@@ -3,7 +3,8 @@
  *
  * Why:       it reads the database and never a packet; so a fault in one part does not
  *            give away the other.
- * Ownership: owns its thread, its notify socket and the state of every zone.
+ * Ownership: owns its threads, the notify and control sockets it was given, and the state of
+ *            every zone.
  * Threads:   the loop's thread. */
 #ifndef DNSD_BUILDER_H
 #define DNSD_BUILDER_H
@@ -17,10 +18,10 @@
 
 struct builder;
 
-/* Begin to build. `on_ready` is called when serve answers for all that was found. NULL with
- * *err. Takes over env->peer_fd in any case. */
-struct builder *builder_start(const struct dnsd_env *env, void (*on_ready)(void *ctx),
-                              void *ctx, struct err *err);
+/* Begin to build; zones are sent when serve is plugged. NULL with *err. */
+struct builder *builder_start(const struct dnsd_env *env, struct err *err);
+/* `peer` (serve or the parent) is at the other end of `fd` now. */
+void builder_plug(struct builder *b, enum dnsd_role peer, int fd);
 void builder_stop(struct builder **b);
 
 /* --- for the control socket --- */

@@ -10,7 +10,6 @@
 
 #include <jansson.h>
 
-#include "base/core/buf.h"
 #include "base/core/mem.h"
 #include "base/dns/dname.h"
 #include "base/io/control.h"
@@ -191,8 +190,6 @@ static void on_request(void *ctx, struct control_req *req, struct span line)
         if (verbs[i].has_argument != (argument.n > 0))
             control_error(req, "usage", "%s %s", verbs[i].name,
                           verbs[i].has_argument ? "needs a name" : "takes no argument");
-        else if (c->builder == NULL)
-            control_error(req, "busy", "dnsd is starting or stopping");
         else
             verbs[i].run(c, req, argument);
         return;
@@ -200,28 +197,15 @@ static void on_request(void *ctx, struct control_req *req, struct span line)
     control_error(req, "usage", "unknown request \"%.*s\"; try help", SPAN_ARG(word));
 }
 
-struct dnsctl *dnsctl_start(const struct dnsd_env *env, struct err *err)
+struct dnsctl *dnsctl_start(const struct dnsd_env *env, struct builder *b, int fd)
 {
     struct dnsctl *c = mem_new(1, sizeof(*c));
-    struct buf path;
 
     c->env = env;
-    c->started_us = clock_mono_us(env->clock);
-    buf_init(&path, 4096);
-    if (buf_printf(&path, "%s/dnsd.ctl", conf_text(env->conf, "run_dir")) != 0)
-        (void)err_set(err, "run_dir is too long");
-    else
-        c->control = control_new(env->loop, buf_cstr(&path), on_request, c, err);
-    buf_free(&path);
-    if (c->control != NULL)
-        return c;
-    free(c);
-    return NULL;
-}
-
-void dnsctl_attach(struct dnsctl *c, struct builder *b)
-{
     c->builder = b;
+    c->started_us = clock_mono_us(env->clock);
+    c->control = control_adopt(env->loop, fd, on_request, c);
+    return c;
 }
 
 void dnsctl_stop(struct dnsctl **c)

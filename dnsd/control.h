@@ -18,10 +18,8 @@
 
 struct dnsctl;
 
-/* NULL with *err, also when another dnsd serves this run_dir. */
-struct dnsctl *dnsctl_start(const struct dnsd_env *env, struct err *err);
-/* From now on there is something to tell; NULL when the builder is about to go. */
-void dnsctl_attach(struct dnsctl *c, struct builder *b);
+/* Serve on the listening socket `fd`, taken over. */
+struct dnsctl *dnsctl_start(const struct dnsd_env *env, struct builder *b, int fd);
 void dnsctl_stop(struct dnsctl **c);
 
 #endif

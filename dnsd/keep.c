@@ -59,7 +59,7 @@ static bool is_open(struct keep *k)
 
     if (k->store != NULL)
         return true;
-    k->store = imagestore_open(conf_text(k->env->conf, "data_dir"), &was_unusable, &err);
+    k->store = imagestore_open(k->env->data_dir, &was_unusable, &err);
     if (was_unusable)
         log_event(k->env->log, LOG_DNS_IMAGES_UNUSABLE, LOGF_S("error", err.text));
     else if (k->store == NULL)
@@ -79,7 +79,7 @@ static void give_up(struct keep *k, const struct err *err)
         return;
     }
     log_event(k->env->log, LOG_DNS_IMAGES_UNUSABLE, LOGF_S("error", err->text));
-    if (imagestore_set_aside(conf_text(k->env->conf, "data_dir"), &aside) != 0)
+    if (imagestore_set_aside(k->env->data_dir, &aside) != 0)
         tell(k, &aside);
 }
 

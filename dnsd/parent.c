@@ -1,91 +1,74 @@
 /* SPDX-License-Identifier: ISC */
 /* Design: the table `steps` is the whole start; walked backwards from wherever it got to, it
- * is the end. All parts run in this process (--single): builder and serve are joined by a
- * channel and know nothing else of each other.
+ * is the end. The parent opens ports and socket files (dnsd/given.h) and holds them; the roles
+ * are processes that it starts, joins and starts again (base/io/supervise.h), or with
+ * --single parts of this process. It reads no packet and no database but to check it.
  *
- *     SIGTERM, SIGINT   answering threads finish their batch, sockets close, the rest goes
- *     SIGHUP            the log file is opened anew, the log level read anew, the database
- *                       looked at */
+ *     SIGTERM, SIGINT   serve finishes its batch, then the builder what it has to save; then
+ *                       this process ends. A second one: at once
+ *     SIGHUP            the log file is opened anew, the log level of this process read anew
+ *                       (of all with --single) */
 #include "dnsd/parent.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "base/core/clock.h"
-#include "base/core/log.h"
-#include "base/core/rng.h"
 #include "base/io/ipc.h"
+#include "base/io/supervise.h"
 #include "dnsd/build.h"
-#include "dnsd/builder.h"
-#include "dnsd/control.h"
-#include "dnsd/serve.h"
-#include "dnsd/settle.h"
+#include "dnsd/given.h"
+#include "dnsd/ipc_msgs.h"
+#include "dnsd/logs.h"
+
+enum { END_MS = 10000, GIVEN_TRIES = 15, GIVEN_PAUSE_MS = 100 };
+
+/* The first to be started is the last to be ended. */
+static const enum dnsd_role order[] = {DNSD_BUILDER, DNSD_SERVE};
+
+/* A role in this process. */
+struct member {
+    struct log log;
+    struct bag bag;
+    struct dnsd_env env;
+    void *state;
+};
 
 struct parent {
     const struct dnsd_options *o;
     int log_fd;
-    struct log log_parent, log_builder, log_serve;
+    struct log log;
     struct loop *loop;
-    struct dnsd_env env_builder, env_serve;
-    struct dnsctl *control;
-    struct serve *serve;
-    struct builder *builder;
-    struct settle *settle;
+    struct dnsgiven *given;
+    struct ipc *builder;
+    struct supervise_row rows[COUNT_OF(order)];
+    struct supervise *supervise;            /* NULL: --single */
+    struct member members[DNSD_ROLE_COUNT]; /* --single */
+    bool is_stopping, was_ready, has_failed;
+    struct err *err; /* why a role could not start */
 };
 
 /* --- log --- */
 
-static int log_open(const struct conf *c, struct err *err)
-{
-    const char *path = conf_text(c, "log_file");
-    int fd = *path == '\0' ? fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3)
-                           : open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
-
-    if (fd == -1)
-        (void)err_sys(err, "log_file %s", path);
-    return fd;
-}
-
-static enum log_level level_of(const struct conf *c)
-{
-    static const char *const levels[] = {"debug", "info", "warn", "error"};
-    size_t i = 0;
-
-    while (i < COUNT_OF(levels) && strcmp(conf_text(c, "log_level"), levels[i]) != 0)
-        i++;
-    return i < COUNT_OF(levels) ? (enum log_level)i : LOG_LEVEL_INFO;
-}
-
-static void log_setup(struct parent *p, struct log *l, const char *part)
-{
-    bool is_json = strcmp(conf_text(p->o->conf, "log_format"), "json") == 0;
-
-    log_init(l, p->log_fd, part, clock_system());
-    l->format = is_json ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
-    l->least = level_of(p->o->conf);
-}
-
 static int log_begin(struct parent *p, struct err *err)
 {
-    p->log_fd = log_open(p->o->conf, err);
+    p->log_fd = logs_open(p->o->conf, err);
     if (p->log_fd == -1)
         return -1;
-    log_setup(p, &p->log_parent, "dnsd");
-    log_setup(p, &p->log_builder, "builder");
-    log_setup(p, &p->log_serve, "serve");
+    logs_init(&p->log, p->log_fd, "dnsd", p->o->conf);
     return 0;
 }
 
 static void log_end(struct parent *p)
 {
-    log_event(&p->log_parent, LOG_PROCESS_STOP, LOGF_S("program", "dnsd"));
+    log_event(&p->log, LOG_PROCESS_STOP, LOGF_S("program", "dnsd"));
     (void)close(p->log_fd);
 }
 
@@ -96,7 +79,11 @@ static void on_terminate(void *ctx, int signo)
     struct parent *p = ctx;
 
     (void)signo;
-    loop_stop(p->loop);
+    if (p->supervise != NULL && !p->is_stopping)
+        supervise_stop(p->supervise, END_MS);
+    else
+        loop_stop(p->loop);
+    p->is_stopping = true;
 }
 
 /* The descriptor's number stays, so every copy of the struct log writes to the new file. */
@@ -105,23 +92,27 @@ static void on_hangup(void *ctx, int signo)
     struct parent *p = ctx;
     struct err err = {0};
     struct conf *fresh = conf_load(p->o->conf_path, &err);
-    int fd = fresh != NULL ? log_open(fresh, &err) : -1;
+    int fd = fresh != NULL ? logs_open(fresh, &err) : -1;
 
     (void)signo;
     if (fd == -1 || dup3(fd, p->log_fd, O_CLOEXEC) == -1)
-        log_event(&p->log_parent, LOG_RELOAD_FAILED, LOGF_S("error", err.text));
+        log_event(&p->log, LOG_RELOAD_FAILED, LOGF_S("error", err.text));
     else
-        log_event(&p->log_parent, LOG_RELOAD, LOGF_S("what", "log"));
+        log_event(&p->log, LOG_RELOAD, LOGF_S("what", "log"));
     if (fresh != NULL)
-        p->log_parent.least =
-            level_of(fresh); /* the other parts read theirs in threads */
+        p->log.least = logs_level(fresh);
     if (fd != -1)
         (void)close(fd);
     conf_free(&fresh);
-    builder_poke(p->builder);
 }
 
-/* --- loop and parts --- */
+/* --- loop and surroundings --- */
+
+/* Clear words about the database come before anything is opened. */
+static int database_begin(struct parent *p, struct err *err)
+{
+    return build_check(conf_text(p->o->conf, "data_dir"), err);
+}
 
 static int loop_begin(struct parent *p, struct err *err)
 {
@@ -134,23 +125,16 @@ static int loop_begin(struct parent *p, struct err *err)
     }
     (void)umask(027);
     (void)signal(SIGPIPE, SIG_IGN);
-    p->loop = loop_new(&p->log_parent, clock_system());
+    p->loop = loop_new(&p->log, clock_system());
+    loop_on_signal(p->loop, SIGTERM, on_terminate, p);
+    loop_on_signal(p->loop, SIGINT, on_terminate, p);
+    loop_on_signal(p->loop, SIGHUP, on_hangup, p);
     return 0;
 }
 
 static void loop_end(struct parent *p)
 {
     loop_free(&p->loop);
-}
-
-static void fill_env(struct parent *p, struct dnsd_env *env, const struct log *log)
-{
-    env->loop = p->loop;
-    env->log = log;
-    env->clock = clock_system();
-    env->rng = rng_system();
-    env->conf = p->o->conf;
-    env->peer_fd = -1;
 }
 
 /* The directory of the sockets, for us and for who may talk to us. */
@@ -163,60 +147,45 @@ static int run_dir_begin(struct parent *p, struct err *err)
     return err_sys(err, "run_dir %s", dir);
 }
 
-static int channel_begin(struct parent *p, struct err *err)
+/* When the parent before us was killed, its roles notice and end; until then they hold the
+ * ports. */
+static int given_begin(struct parent *p, struct err *err)
 {
-    int fds[2];
+    const struct timespec pause = {.tv_nsec = GIVEN_PAUSE_MS * 1000000L};
 
-    fill_env(p, &p->env_builder, &p->log_builder);
-    fill_env(p, &p->env_serve, &p->log_serve);
-    if (ipc_pair(fds, err) != 0)
-        return -1;
-    p->env_builder.peer_fd = fds[0];
-    p->env_serve.peer_fd = fds[1];
-    return 0;
+    for (int i = 0; i < GIVEN_TRIES; i++) {
+        if (i > 0)
+            (void)nanosleep(&pause, NULL);
+        p->given = dnsgiven_open(p->o->conf, &p->log, err);
+        if (p->given != NULL)
+            return 0;
+    }
+    return -1;
 }
 
-/* What no part has taken over. */
-static void channel_end(struct parent *p)
+static void given_end(struct parent *p)
 {
-    if (p->env_builder.peer_fd != -1)
-        (void)close(p->env_builder.peer_fd);
-    if (p->env_serve.peer_fd != -1)
-        (void)close(p->env_serve.peer_fd);
+    dnsgiven_close(&p->given);
 }
 
-static int control_begin(struct parent *p, struct err *err)
-{
-    p->control = dnsctl_start(&p->env_builder, err);
-    return p->control != NULL ? 0 : -1;
-}
+/* --- what the builder says --- */
 
-static void control_end(struct parent *p)
-{
-    dnsctl_stop(&p->control);
-}
-
-static int serve_begin(struct parent *p, struct err *err)
-{
-    p->serve = serve_start(&p->env_serve, err);
-    p->env_serve.peer_fd = -1; /* taken over, also when it failed */
-    return p->serve != NULL ? 0 : -1;
-}
-
-static void serve_end(struct parent *p)
-{
-    serve_stop(&p->serve);
-}
-
-static void on_ready(void *ctx)
+/* Again after a role was started anew; the world hears of the first time. */
+static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
 {
     struct parent *p = ctx;
-    struct builder_status s;
+    struct d_answering m;
 
-    builder_status(p->builder, &s);
-    log_event(&p->log_parent, LOG_PROCESS_READY, LOGF_S("program", "dnsd"),
-              LOGF_N("zones", s.served), LOGF_N("pid", getpid()));
-    (void)printf("dnsd: ready: %zu zones", s.served);
+    (void)ch;
+    if (in->fd != -1)
+        (void)close(in->fd);
+    if (in->type != DIPC_ANSWERING || !d_answering_decode(in->payload, &m) ||
+        p->was_ready)
+        return;
+    p->was_ready = true;
+    log_event(&p->log, LOG_PROCESS_READY, LOGF_S("program", "dnsd"),
+              LOGF_N("zones", m.zones), LOGF_N("pid", getpid()));
+    (void)printf("dnsd: ready: %u zones", m.zones);
     for (size_t i = 0; i < conf_count(p->o->conf, "listen"); i++)
         if (strncmp(conf_nth(p->o->conf, "listen", i), "dns ", 4) == 0)
             (void)printf(", %s", conf_nth(p->o->conf, "listen", i));
@@ -224,31 +193,173 @@ static void on_ready(void *ctx)
     (void)fflush(stdout);
 }
 
-static int builder_begin(struct parent *p, struct err *err)
+static int channel_begin(struct parent *p, struct err *err)
 {
-    p->builder = builder_start(&p->env_builder, on_ready, p, err);
-    p->env_builder.peer_fd = -1;
-    if (p->builder == NULL)
-        return -1;
-    dnsctl_attach(p->control, p->builder);
-    p->settle = settle_start(&p->env_builder);
-    loop_on_signal(p->loop, SIGTERM, on_terminate, p);
-    loop_on_signal(p->loop, SIGINT, on_terminate, p);
-    loop_on_signal(p->loop, SIGHUP, on_hangup, p);
+    static const struct ipc_handlers handlers = {.message = on_message};
+
+    (void)err;
+    p->builder =
+        ipc_new(p->loop, -1, &dnsd_ipc_table, DNSD_PARENT, DNSD_BUILDER, &handlers, p);
     return 0;
 }
 
-static void builder_end(struct parent *p)
+static void channel_end(struct parent *p)
 {
-    settle_stop(&p->settle);
-    dnsctl_attach(p->control, NULL);
-    builder_stop(&p->builder);
+    ipc_free(&p->builder);
 }
 
-/* Clear words about the database come before anything is opened. */
-static int database_begin(struct parent *p, struct err *err)
+/* --- roles as processes --- */
+
+static int fill(void *ctx, const struct supervise_row *row, unsigned instance,
+                struct bag *bag, struct err *err)
 {
-    return build_check(conf_text(p->o->conf, "data_dir"), err);
+    struct parent *p = ctx;
+    int conf = bag_memory("conf", conf_source(p->o->conf), err);
+
+    (void)instance;
+    if (conf == -1)
+        return -1;
+    bag_add(bag, "conf", SPAN_LIT(""), conf);
+    return dnsgiven_fill(p->given, (enum dnsd_role)row->role, bag, err);
+}
+
+static void plug(void *ctx, uint8_t role, unsigned instance, int fd)
+{
+    struct parent *p = ctx;
+
+    (void)instance;
+    if (role == DNSD_BUILDER)
+        ipc_plug(p->builder, fd);
+    else
+        (void)close(fd);
+}
+
+/* Ready is said when zones are answered for (on_message). */
+static void started(void *ctx)
+{
+    (void)ctx;
+}
+
+static void failed(void *ctx, const char *why)
+{
+    struct parent *p = ctx;
+
+    (void)err_set(p->err, "%s", why);
+    p->has_failed = true;
+    loop_stop(p->loop);
+}
+
+static void stopped(void *ctx)
+{
+    struct parent *p = ctx;
+
+    loop_stop(p->loop);
+}
+
+static void processes_begin(struct parent *p)
+{
+    for (size_t i = 0; i < COUNT_OF(order); i++)
+        p->rows[i] = (struct supervise_row){
+            .role = (uint8_t)order[i], .name = dnsd_roles[order[i]].name, .count = 1};
+    p->supervise = supervise_new(&(struct supervise_config){
+        .loop = p->loop,
+        .log = &p->log,
+        .log_fd = p->log_fd,
+        .program = "dnsd",
+        .self = DNSD_PARENT,
+        .rows = p->rows,
+        .n_rows = COUNT_OF(order),
+        .speaks = dnsd_speaks,
+        .fill = fill,
+        .plug = plug,
+        .started = started,
+        .failed = failed,
+        .stopped = stopped,
+        .ctx = p,
+    });
+    supervise_start(p->supervise);
+}
+
+/* --- roles in this process --- */
+
+static int member_begin(struct parent *p, enum dnsd_role r, struct err *err)
+{
+    struct member *m = &p->members[r];
+
+    bag_init(&m->bag);
+    m->log = p->log;
+    m->log.role = dnsd_roles[r].name;
+    m->env = (struct dnsd_env){.loop = p->loop,
+                               .log = &m->log,
+                               .clock = clock_system(),
+                               .rng = rng_system(),
+                               .conf = p->o->conf,
+                               .data_dir = conf_text(p->o->conf, "data_dir"),
+                               .run_dir = conf_text(p->o->conf, "run_dir"),
+                               .bag = &m->bag};
+    if (dnsgiven_fill(p->given, r, &m->bag, err) != 0)
+        return -1;
+    m->state = dnsd_roles[r].start(&m->env, err);
+    return m->state != NULL ? 0 : err_wrap(err, "%s", dnsd_roles[r].name);
+}
+
+static int single_begin(struct parent *p, struct err *err)
+{
+    int fds[2];
+
+    for (size_t i = 0; i < COUNT_OF(order); i++)
+        if (member_begin(p, order[i], err) != 0)
+            return -1;
+    if (ipc_pair(fds, err) != 0)
+        return -1;
+    ipc_plug(p->builder, fds[0]);
+    dnsd_roles[DNSD_BUILDER].plug(p->members[DNSD_BUILDER].state, DNSD_PARENT, fds[1]);
+    if (ipc_pair(fds, err) != 0)
+        return -1;
+    dnsd_roles[DNSD_SERVE].plug(p->members[DNSD_SERVE].state, DNSD_BUILDER, fds[0]);
+    dnsd_roles[DNSD_BUILDER].plug(p->members[DNSD_BUILDER].state, DNSD_SERVE, fds[1]);
+    return 0;
+}
+
+static void roles_end(struct parent *p)
+{
+    supervise_free(&p->supervise);
+    for (size_t i = COUNT_OF(order); i-- > 0;) {
+        struct member *m = &p->members[order[i]];
+
+        if (m->state != NULL)
+            dnsd_roles[order[i]].stop(m->state);
+        m->state = NULL;
+        bag_free(&m->bag);
+    }
+}
+
+static const char *user_name(void)
+{
+    const struct passwd *pw = getpwuid(geteuid());
+
+    return pw != NULL ? pw->pw_name : "this user";
+}
+
+static int roles_begin(struct parent *p, struct err *err)
+{
+    struct sandbox_host host;
+
+    if (p->o->is_single) {
+        if (single_begin(p, err) == 0)
+            return 0;
+        roles_end(p);
+        return -1;
+    }
+    if (sandbox_host_of(p->o->conf, &host, err) == -1)
+        return -1;
+    if (host.level != SANDBOX_FULL)
+        (void)printf("dnsd: privsep %s: builder and serve run as %s, no chroot%s\n",
+                     sandbox_level_name(host.level), user_name(),
+                     host.level == SANDBOX_OFF ? ", no filter of system calls" : "");
+    (void)fflush(stdout);
+    processes_begin(p);
+    return 0;
 }
 
 static const struct step {
@@ -256,15 +367,15 @@ static const struct step {
     void (*end)(struct parent *p);
     bool is_check; /* part of -n */
 } steps[] = {
-    {log_begin, log_end, true},          {database_begin, NULL, true},
-    {loop_begin, loop_end, false},       {run_dir_begin, NULL, false},
-    {channel_begin, channel_end, false}, {control_begin, control_end, false},
-    {serve_begin, serve_end, false},     {builder_begin, builder_end, false},
+    {log_begin, log_end, true},      {database_begin, NULL, true},
+    {loop_begin, loop_end, false},   {run_dir_begin, NULL, false},
+    {given_begin, given_end, false}, {channel_begin, channel_end, false},
+    {roles_begin, roles_end, false},
 };
 
 int dnsd_run(const struct dnsd_options *o, struct err *err)
 {
-    struct parent p = {.o = o, .log_fd = -1};
+    struct parent p = {.o = o, .log_fd = -1, .err = err};
     size_t n = 0;
     int rc = 0;
 
@@ -277,5 +388,5 @@ int dnsd_run(const struct dnsd_options *o, struct err *err)
     while (n > 0)
         if (steps[--n].end != NULL)
             steps[n].end(&p);
-    return rc;
+    return rc == 0 && !p.has_failed ? 0 : -1;
 }

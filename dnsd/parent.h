@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-/* dnsd/parent.h - starts the parts of dnsd and stops them in order.
+/* dnsd/parent.h - starts the roles of dnsd, holds their ports, stops them in order.
  *
- * Ownership: parent_run owns everything it makes until it returns.
+ * Ownership: dnsd_run owns everything it makes until it returns.
  * Threads:   the main thread. */
 #ifndef DNSD_PARENT_H
 #define DNSD_PARENT_H
@@ -16,6 +16,7 @@ struct dnsd_options {
     const char *conf_path;
     const struct conf *conf;
     bool check_only; /* -n: configuration and database only */
+    bool is_single;  /* all roles in this process */
 };
 
 /* Check and, unless check_only, serve until SIGTERM or SIGINT. 0, or -1 with *err. */

@@ -14,9 +14,12 @@
 
 #include "base/core/mem.h"
 #include "base/core/wire.h"
+#include "base/io/bag.h"
 #include "base/io/pool.h"
 
 enum { JOBS_MAX = 256, SWEEP_MS = 50 };
+
+#define BATCH_MAX ((size_t)1 << 30) /* octets of one message's memory */
 
 struct publish {
     const struct dnsd_env *env;
@@ -83,17 +86,14 @@ static void take_all(struct publish *p, struct span all, struct job *j)
 
 static void work_images(struct job *j)
 {
-    void *map = MAP_FAILED;
+    struct span all;
+    struct err err = {0};
 
-    if (j->octets > 0 && j->octets <= SIZE_MAX &&
-        lseek(j->fd, 0, SEEK_END) >= (off_t)j->octets)
-        map = mmap(NULL, (size_t)j->octets, PROT_READ, MAP_SHARED, j->fd, 0);
-    if (map != MAP_FAILED) {
-        take_all(j->p, span_of(map, (size_t)j->octets), j);
-        (void)munmap(map, (size_t)j->octets);
-    } else if (j->count > 0) {
-        log_event(j->p->env->log, LOG_DNS_IMAGE_DAMAGED,
-                  LOGF_S("text", "the memory file cannot be mapped"));
+    if (bag_map(j->fd, BATCH_MAX, &all, &err) == 0) {
+        take_all(j->p, span_take(all, (size_t)j->octets), j);
+        (void)munmap((void *)(uintptr_t)all.p, all.n);
+    } else {
+        log_event(j->p->env->log, LOG_DNS_IMAGE_DAMAGED, LOGF_S("text", err.text));
     }
     (void)close(j->fd);
     j->fd = -1;
@@ -101,7 +101,7 @@ static void work_images(struct job *j)
 
 static void withhold(struct publish *p, struct span apex, struct job *j)
 {
-    if (zonetab_get(p->zones, apex) != NULL)
+    if (zonetab_touch(p->zones, apex))
         return; /* the last good one stays */
     zonetab_put(p->zones, zone_live_broken(apex));
     j->result.count++;
@@ -122,6 +122,16 @@ static void work_names(struct job *j)
         else
             j->result.count += zonetab_remove(j->p->zones, apex);
     }
+}
+
+static void work_round_begin(struct job *j)
+{
+    zonetab_round(j->p->zones);
+}
+
+static void work_round_end(struct job *j)
+{
+    j->result.count = (uint32_t)zonetab_drop_untouched(j->p->zones);
 }
 
 static void work_sweep(struct job *j)
@@ -149,7 +159,7 @@ static void finish(void *ctx)
     p->n_waiting = j->n_waiting;
     if (j->work == work_sweep)
         p->is_sweeping = false;
-    else
+    else if (j->work == work_images || j->work == work_names)
         p->done(p->ctx, j->call, &j->result);
     if (p->n_waiting > 0 && !p->is_sweeping) {
         p->is_sweeping = true;
@@ -200,6 +210,13 @@ int publish_names(struct publish *p, uint64_t call, enum publish_names what,
     j->what = what;
     j->names = span_of(j + 1, names.n);
     return start(p, j);
+}
+
+int publish_round(struct publish *p, enum publish_round what)
+{
+    return start(
+        p, job_new(p, 0, what == PUBLISH_ROUND_BEGIN ? work_round_begin : work_round_end,
+                   0));
 }
 
 static void on_sweep(void *ctx)

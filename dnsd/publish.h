@@ -37,6 +37,9 @@ struct grace *publish_grace(const struct publish *p);
  * the queue is full; then `fd` is closed and nothing happens. */
 MUST_USE int publish_images(struct publish *p, uint64_t call, int fd, uint64_t octets,
                             uint32_t count);
+/* What was there before ROUND_BEGIN and was not named between it and ROUND_END is removed. */
+enum publish_round { PUBLISH_ROUND_BEGIN, PUBLISH_ROUND_END };
+MUST_USE int publish_round(struct publish *p, enum publish_round what);
 enum publish_names { PUBLISH_REMOVE, PUBLISH_WITHHOLD };
 MUST_USE int publish_names(struct publish *p, uint64_t call, enum publish_names what,
                            struct span names);

@@ -3,7 +3,8 @@
  * builder to the table's writer (dnsd/publish.h) and answers back. Each answering thread has
  * a loop, sockets, buffers and counters of its own and shares only the zone table.
  *
- *     serve_start   all sockets are bound, so a taken port ends the start with a reason
+ *     serve_start   sockets are taken from the bag; the parent has bound them and keeps them,
+ *                   so questions wait in them while there is no serve
  *     LOADED        threads begin; until then queries wait in the sockets, because REFUSED
  *                   for a zone that is about to be loaded would be a lie
  *     serve_stop    threads are told through their loops and joined, then the rest goes */
@@ -20,7 +21,6 @@
 #include "base/io/ipc.h"
 #include "dnsd/ipc_msgs.h"
 #include "dnsd/publish.h"
-#include "dnsd/sockets.h"
 #include "dnsd/tcp.h"
 #include "dnsd/udp.h"
 
@@ -51,10 +51,14 @@ static void *worker_main(void *ctx)
 {
     struct worker *w = ctx;
     size_t n = w->serve->n_addresses;
+    char name[16];
     struct udp_batch *batch = udp_batch_new();
     struct udp **udp = mem_new(n, sizeof(struct udp *));
     struct tcp_pool *tcp = tcp_pool_new(&w->who);
 
+    /* By the thread itself: to name another one a file would be opened. */
+    (void)snprintf(name, sizeof(name), "dns-%u", w->who.number);
+    (void)pthread_setname_np(pthread_self(), name);
     for (size_t i = 0; i < n; i++) {
         udp[i] = udp_new(&w->who, batch, w->udp_fds[i]);
         tcp_pool_listen(tcp, w->tcp_fds[i]);
@@ -121,13 +125,9 @@ static int start_workers(struct serve *s)
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     while (s->n_started < s->n_workers && rc == 0) {
         struct worker *w = s->workers[s->n_started];
-        char name[16];
 
         rc = pthread_create(&w->thread, NULL, worker_main, w);
-        if (rc != 0)
-            break;
-        (void)snprintf(name, sizeof(name), "dns-%u", s->n_started++);
-        (void)pthread_setname_np(w->thread, name);
+        s->n_started += rc == 0;
     }
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc == 0 ? 0 : -1;
@@ -145,16 +145,22 @@ static void send_published(void *ctx, uint64_t call, const struct publish_result
     buf_init(&out, 64);
     wr_init(&w, &out);
     d_published_encode(&m, &w);
-    if (s->builder != NULL && !w.is_bad)
+    if (!w.is_bad)
         (void)!ipc_reply(s->builder, call, DIPC_PUBLISHED, buf_all(&out), -1);
     buf_free(&out);
 }
 
-static void on_loaded(struct serve *s, uint64_t call)
+static void on_loaded(struct serve *s, const struct ipc_in *in)
 {
+    struct d_loaded m;
     struct buf out;
     struct wr w;
 
+    if (!d_loaded_decode(in->payload, &m))
+        return;
+    /* A builder without any zone has lost its database, or has been told so: never both. */
+    if (m.count > 0)
+        (void)!publish_round(s->publish, PUBLISH_ROUND_END);
     if (s->n_started == 0 && start_workers(s) != 0) {
         log_event(s->env->log, LOG_PROCESS_FAULT,
                   LOGF_S("text", "no answering thread can be started"));
@@ -164,7 +170,7 @@ static void on_loaded(struct serve *s, uint64_t call)
     buf_init(&out, 64);
     wr_init(&w, &out);
     d_serving_encode(&(struct d_serving){s->n_workers}, &w);
-    (void)!ipc_reply(s->builder, call, DIPC_SERVING, buf_all(&out), -1);
+    (void)!ipc_reply(s->builder, in->call, DIPC_SERVING, buf_all(&out), -1);
     buf_free(&out);
 }
 
@@ -226,7 +232,7 @@ static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
         on_names(s, in, PUBLISH_WITHHOLD);
         break;
     case DIPC_LOADED:
-        on_loaded(s, in->call);
+        on_loaded(s, in);
         break;
     case DIPC_STATS:
         on_stats(s, in->call);
@@ -236,104 +242,63 @@ static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
     }
 }
 
-/* Without the builder zones no longer change, but answering goes on. */
-static void on_closed(void *ctx, struct ipc *ch)
+/* Another builder than before, or the same one for the first time. Without one zones no
+ * longer change, but answering goes on; what it does not send again by its LOADED is gone from
+ * the database. */
+static void on_opened(void *ctx, struct ipc *ch)
 {
     struct serve *s = ctx;
 
     (void)ch;
-    ipc_free(&s->builder);
+    (void)!publish_round(s->publish, PUBLISH_ROUND_BEGIN);
 }
 
 /* --- start and stop --- */
 
-static int open_sockets(struct serve *s, const struct ipaddr *addr, uint16_t port,
-                        size_t at, struct err *err)
+/* The sockets of all threads for one address, then those of the next. */
+static int take_sockets(struct serve *s, struct err *err)
 {
-    if (sockets_check_free(addr, port, err) != 0)
-        return -1;
-    for (unsigned i = 0; i < s->n_workers; i++) {
-        struct worker *w = s->workers[i];
+    for (size_t at = 0; at < s->n_addresses; at++)
+        for (unsigned i = 0; i < s->n_workers; i++) {
+            struct worker *w = s->workers[i];
+            size_t nth = at * s->n_workers + i;
 
-        w->udp_fds[at] = sockets_open_udp(addr, port, err);
-        if (w->udp_fds[at] == -1)
-            return -1;
-        w->tcp_fds[at] = sockets_open_tcp(addr, port, err);
-        if (w->tcp_fds[at] == -1)
-            return -1;
-    }
+            w->udp_fds[at] = bag_take(s->env->bag, "udp", nth);
+            w->tcp_fds[at] = bag_take(s->env->bag, "tcp", nth);
+            if (w->udp_fds[at] == -1 || w->tcp_fds[at] == -1)
+                return err_set(err, "no sockets were given for address %zu", at);
+        }
     return 0;
-}
-
-static void log_listen(const struct serve *s, const struct ipaddr *addr, uint16_t port)
-{
-    char text[IPADDR_TEXT] = "*";
-
-    if (addr->family != 0)
-        ipaddr_print(addr, text);
-    log_event(s->env->log, LOG_LISTEN, LOGF_S("service", "dns"), LOGF_S("address", text),
-              LOGF_N("port", port), LOGF_N("threads", s->n_workers));
-}
-
-static int open_all(struct serve *s, struct err *err)
-{
-    enum conf_service service;
-    struct ipaddr addr;
-    uint16_t port;
-    size_t at = 0;
-
-    for (size_t i = 0; conf_listen(s->env->conf, i, &service, &addr, &port); i++) {
-        if (service != CONF_DNS)
-            continue;
-        if (open_sockets(s, &addr, port, at++, err) != 0)
-            return -1;
-        log_listen(s, &addr, port);
-    }
-    return 0;
-}
-
-static size_t count_addresses(const struct conf *c)
-{
-    enum conf_service service;
-    struct ipaddr addr;
-    uint16_t port;
-    size_t n = 0;
-
-    for (size_t i = 0; conf_listen(c, i, &service, &addr, &port); i++)
-        n += service == CONF_DNS;
-    return n;
-}
-
-static unsigned count_threads(const struct conf *c)
-{
-    long n = conf_int(c, "dns_threads");
-
-    if (n == 0)
-        n = sysconf(_SC_NPROCESSORS_ONLN);
-    return n < 1 ? 1 : (n > THREADS_MAX ? THREADS_MAX : (unsigned)n);
 }
 
 struct serve *serve_start(const struct dnsd_env *env, struct err *err)
 {
     static const struct ipc_handlers handlers = {.message = on_message,
-                                                 .closed = on_closed};
+                                                 .opened = on_opened};
     struct serve *s = mem_new(1, sizeof(*s));
+    uint64_t threads = 0;
 
     s->env = env;
-    s->n_addresses = count_addresses(env->conf);
-    s->n_workers = count_threads(env->conf);
+    if (!span_to_u64(bag_text(env->bag, "threads", 0), THREADS_MAX, &threads) ||
+        threads == 0)
+        threads = 1;
+    s->n_workers = (unsigned)threads;
+    s->n_addresses = bag_count(env->bag, "udp") / s->n_workers;
     s->publish = publish_new(env, s->n_workers, send_published, s);
     s->workers = mem_new(s->n_workers, sizeof(struct worker *));
     for (unsigned i = 0; i < s->n_workers; i++)
         s->workers[i] = worker_new(s, i);
-    s->builder = ipc_new(env->loop, env->peer_fd, &dnsd_ipc_table, DNSD_SERVE,
-                         DNSD_BUILDER, &handlers, s);
-    if (s->n_addresses == 0)
-        (void)err_set(err, "no `listen dns ADDRESS:PORT` in the configuration");
-    else if (open_all(s, err) == 0)
+    s->builder =
+        ipc_new(env->loop, -1, &dnsd_ipc_table, DNSD_SERVE, DNSD_BUILDER, &handlers, s);
+    if (take_sockets(s, err) == 0)
         return s;
     serve_stop(&s);
     return NULL;
+}
+
+void serve_plug(struct serve *s, int fd)
+{
+    ipc_plug(s->builder, fd);
 }
 
 void serve_stop(struct serve **sp)

@@ -14,9 +14,10 @@
 
 struct serve;
 
-/* Bind all `listen dns` addresses; answering begins when the builder says LOADED. NULL with
- * *err: "dns udp 127.0.0.1:53: port taken by another program". */
+/* Take the sockets; answering begins when the builder says LOADED. NULL with *err. */
 struct serve *serve_start(const struct dnsd_env *env, struct err *err);
+/* A builder is at the other end of `fd` now. */
+void serve_plug(struct serve *s, int fd);
 /* Stop answering, close everything. */
 void serve_stop(struct serve **s);
 

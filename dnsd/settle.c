@@ -24,8 +24,7 @@ static void work(void *ctx)
     struct settle *s = ctx;
     int64_t now_s = clock_wall_s(s->env->clock);
     struct domaindb *d =
-        domaindb_open(conf_text(s->env->conf, "data_dir"),
-                      conf_text(s->env->conf, "run_dir"), DOMAINDB_WRITE, &s->err);
+        domaindb_open(s->env->data_dir, s->env->run_dir, DOMAINDB_WRITE, &s->err);
 
     s->n = 0;
     s->is_failed =

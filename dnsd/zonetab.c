@@ -36,6 +36,7 @@ struct zonetab {
     uint64_t key[2];
     size_t used; /* slots that are not empty, GONE included */
     size_t count, octets;
+    unsigned round;
     void (*retire)(void *ctx, void *memory);
     void *ctx;
 };
@@ -205,6 +206,7 @@ void zonetab_put(struct zonetab *t, struct zone_live *z)
         grow(t);
         s = slot_of(t, z->apex, &z->hash);
     }
+    z->round = t->round;
     (void)atomic_fetch_or(&t->depths[labels / 64], 1ull << labels % 64);
     atomic_store(s, z);
     t->octets += z->octets;
@@ -217,19 +219,57 @@ void zonetab_put(struct zonetab *t, struct zone_live *z)
     t->retire(t->ctx, old);
 }
 
-bool zonetab_remove(struct zonetab *t, struct span apex)
+static void take_out(struct zonetab *t, slot *s)
 {
-    uint64_t hash;
-    slot *s = slot_of(t, apex, &hash);
     struct zone_live *old = atomic_load(s);
 
-    if (old == NULL)
-        return false;
     atomic_store(s, GONE);
     t->count--;
     t->octets -= old->octets;
     t->retire(t->ctx, old);
+}
+
+bool zonetab_remove(struct zonetab *t, struct span apex)
+{
+    uint64_t hash;
+    slot *s = slot_of(t, apex, &hash);
+
+    if (atomic_load(s) == NULL)
+        return false;
+    take_out(t, s);
     return true;
+}
+
+void zonetab_round(struct zonetab *t)
+{
+    t->round++;
+}
+
+bool zonetab_touch(struct zonetab *t, struct span apex)
+{
+    uint64_t hash;
+    struct zone_live *z = atomic_load(slot_of(t, apex, &hash));
+
+    if (z == NULL)
+        return false;
+    z->round = t->round;
+    return true;
+}
+
+size_t zonetab_drop_untouched(struct zonetab *t)
+{
+    struct table *table = atomic_load(&t->table);
+    size_t n = 0;
+
+    for (size_t i = 0; i <= table->mask; i++) {
+        struct zone_live *z = atomic_load(&table->slots[i]);
+
+        if (z == NULL || z == GONE || z->round == t->round)
+            continue;
+        take_out(t, &table->slots[i]);
+        n++;
+    }
+    return n;
 }
 
 size_t zonetab_count(const struct zonetab *t)

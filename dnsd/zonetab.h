@@ -45,6 +45,7 @@ struct zone_live {
     struct span apex; /* lower case */
     uint64_t hash;    /* of the apex under the table's key */
     size_t octets;
+    unsigned round;  /* the writer's: when it was put or touched last */
     uint64_t data[]; /* the image, or the apex of a zone without one */
 };
 
@@ -66,6 +67,12 @@ void zonetab_free(struct zonetab **t);
 void zonetab_put(struct zonetab *t, struct zone_live *z);
 /* Stop serving `apex` (wire form, any case); false when it is not there. */
 bool zonetab_remove(struct zonetab *t, struct span apex);
+/* Begin a round: whoever sends zones starts over. */
+void zonetab_round(struct zonetab *t);
+/* `apex` belongs to this round, too. False when it is not there. */
+bool zonetab_touch(struct zonetab *t, struct span apex);
+/* Remove what was neither put nor touched in this round; how many. */
+size_t zonetab_drop_untouched(struct zonetab *t);
 size_t zonetab_count(const struct zonetab *t);
 /* Octets of all images. */
 size_t zonetab_octets(const struct zonetab *t);

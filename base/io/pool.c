@@ -35,6 +35,7 @@ struct job {
 
 struct pool {
     struct loop *loop;
+    char name[THREAD_NAME_MAX];
     size_t max_queued;
     unsigned n_threads;
     pthread_t *threads;
@@ -45,6 +46,7 @@ struct pool {
     pthread_cond_t more;
     struct list waiting;
     size_t n_waiting;
+    unsigned n_named;
     struct list finished;
     bool is_stopping;
 };
@@ -71,12 +73,27 @@ static struct job *job_next(struct pool *p)
     return j;
 }
 
+/* Each thread names itself: to name another one a file of /proc would be opened, which is not
+ * there for a confined role. */
+static void take_name(struct pool *p)
+{
+    char title[THREAD_NAME_MAX];
+    unsigned number;
+
+    (void)pthread_mutex_lock(&p->lock);
+    number = p->n_named++;
+    (void)pthread_mutex_unlock(&p->lock);
+    (void)snprintf(title, sizeof(title), "%.11s-%u", p->name, number % 1000);
+    (void)pthread_setname_np(pthread_self(), title);
+}
+
 static void *worker(void *arg)
 {
     static const uint64_t one = 1;
     struct pool *p = arg;
     struct job *j;
 
+    take_name(p);
     while ((j = job_next(p)) != NULL) {
         bool was_empty;
 
@@ -154,6 +171,7 @@ struct pool *pool_new(struct loop *l, const char *name, unsigned threads,
 
     assert(threads > 0);
     p->loop = l;
+    (void)snprintf(p->name, sizeof(p->name), "%s", name);
     p->max_queued = max_queued;
     p->n_threads = threads;
     p->threads = mem_new(threads, sizeof(*p->threads));
@@ -170,13 +188,8 @@ struct pool *pool_new(struct loop *l, const char *name, unsigned threads,
      * the sandbox (a refused call would not be named). */
     need(sigfillset(&all) == 0 && sigdelset(&all, SIGSYS) == 0 &&
          pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    for (unsigned i = 0; i < threads; i++) {
-        char title[THREAD_NAME_MAX];
-
+    for (unsigned i = 0; i < threads; i++)
         need(pthread_create(&p->threads[i], NULL, worker, p) == 0);
-        (void)snprintf(title, sizeof(title), "%s-%u", name, i);
-        (void)pthread_setname_np(p->threads[i], title);
-    }
     need(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
     return p;
 }

@@ -54,7 +54,7 @@ struct world {
     size_t n;
     unsigned images; /* that came */
     unsigned images_at_loaded;
-    bool is_loaded, is_ready;
+    bool is_loaded;
 };
 
 static inline void path_in(const struct world *w, const char *rest, char path[160])
@@ -176,11 +176,6 @@ static inline void serve_closed(void *ctx, struct ipc *ch)
     (void)ch;
 }
 
-static inline void on_world_ready(void *ctx)
-{
-    ((struct world *)ctx)->is_ready = true;
-}
-
 #define UNTIL(w, cond)                                                                   \
     do {                                                                                 \
         int turn_ = 0;                                                                   \
@@ -195,12 +190,12 @@ static inline bool is_idle(struct world *w)
     struct err err = {0};
 
     builder_status(w->builder, &s);
-    return w->is_ready && s.left == 0 && s.in_flight == 0 &&
+    return s.is_ready && s.left == 0 && s.in_flight == 0 &&
            s.serial == change_last(w->db, &err);
 }
 
-/* A life of the builder, until nothing is left to be done. */
-static inline void life_begin(struct world *w)
+/* A serve that knows no zone takes the place of whoever was there. */
+static inline void serve_comes(struct world *w)
 {
     static const struct ipc_handlers handlers = {.message = play_serve,
                                                  .closed = serve_closed};
@@ -208,14 +203,22 @@ static inline void life_begin(struct world *w)
     int fds[2];
 
     w->n = w->images = w->images_at_loaded = 0;
-    w->is_loaded = w->is_ready = false;
+    w->is_loaded = false;
     assert_int_equal(ipc_pair(fds, &err), 0);
-    w->env.peer_fd = fds[0];
     w->serve =
         ipc_new(w->loop, fds[1], &dnsd_ipc_table, DNSD_SERVE, DNSD_BUILDER, &handlers, w);
-    w->builder = builder_start(&w->env, on_world_ready, w, &err);
+    builder_plug(w->builder, DNSD_SERVE, fds[0]);
+}
+
+/* A life of the builder, until nothing is left to be done. */
+static inline void life_begin(struct world *w)
+{
+    struct err err = {0};
+
+    w->builder = builder_start(&w->env, &err);
     if (w->builder == NULL)
         fail_msg("%s", err.text);
+    serve_comes(w);
 }
 
 static inline void life_end(struct world *w)
@@ -340,7 +343,8 @@ static inline int world_setup(void **state)
                                .log = &w->log,
                                .clock = clock_system(),
                                .rng = &w->rng,
-                               .conf = w->conf};
+                               .conf = w->conf,
+                               .data_dir = w->dir};
     *state = w;
     return 0;
 }

@@ -326,7 +326,7 @@ static void test_an_emptied_database_needs_a_word_also_after_a_restart(void **st
     remove_domain(w, a);
     remove_domain(w, b);
     life_begin(w);
-    UNTIL(w, w->is_ready);
+    UNTIL(w, is_idle(w));
     assert_true(log_said(w, "dns.empty.refused"));
     assert_int_equal(w->n, 2);
     builder_confirm_empty(w->builder);
@@ -334,6 +334,53 @@ static void test_an_emptied_database_needs_a_word_also_after_a_restart(void **st
     life_end(w);
     live(w);
     assert_int_equal(w->n, 0);
+}
+
+static void test_a_serve_that_died_gets_everything_again(void **state)
+{
+    struct world *w = *state;
+    int64_t a = add_domain(w, "a.test");
+    uint32_t crc;
+
+    (void)add_domain(w, "b.test");
+    life_begin(w);
+    UNTIL(w, is_idle(w));
+    crc = crc_of(w, "b.test");
+    ipc_free(&w->serve);
+    (void)add_record(w, a, "www.a.test", RR_A, "192.0.2.7"); /* while there is none */
+    builder_poke(w->builder);
+    for (int i = 0; i < 50; i++)
+        loop_turn(w->loop, 1);
+    serve_comes(w);
+    UNTIL(w, w->is_loaded && is_idle(w));
+    assert_int_equal(w->n, 2);
+    assert_int_equal(crc_of(w, "b.test"), crc); /* from disk */
+    life_end(w);
+    live(w);
+    assert_true(log_said(w, "zones=2 stale=0"));
+}
+
+/* Serve dies with batches in its hands. */
+static void test_a_serve_that_dies_early_loses_nothing(void **state)
+{
+    struct world *w = *state;
+
+    for (int i = 0; i < 20; i++) {
+        char name[32];
+
+        (void)snprintf(name, sizeof(name), "d%d.test", i);
+        (void)add_domain(w, name);
+    }
+    life_begin(w);
+    for (int turns = 0; turns < 12; turns++) {
+        for (int i = 0; i < turns; i++)
+            loop_turn(w->loop, 1);
+        ipc_free(&w->serve);
+        serve_comes(w);
+    }
+    UNTIL(w, w->is_loaded && is_idle(w));
+    assert_int_equal(w->n, 20);
+    life_end(w);
 }
 
 int main(void)
@@ -350,6 +397,8 @@ int main(void)
         T(test_other_formats_and_generators_are_compiled_again),
         T(test_a_restored_backup_wins),
         T(test_images_of_removed_domains_are_not_served),
+        T(test_a_serve_that_died_gets_everything_again),
+        T(test_a_serve_that_dies_early_loses_nothing),
         T(test_an_emptied_database_needs_a_word_also_after_a_restart),
     };
 

@@ -226,12 +226,43 @@ static void test_readers_never_see_freed_memory(void **state)
     grace_free(&r.g);
 }
 
+/* A builder that was started anew says all it knows; what it does not name is gone. */
+static void test_a_round_drops_what_was_not_named(void **state)
+{
+    struct grace *g = grace_new(1);
+    struct rng rng;
+    struct zonetab *t;
+    struct dname bad;
+
+    (void)state;
+    rng_seeded_init(&rng, 1);
+    t = zonetab_new(&rng, retire, g);
+    assert_int_equal(dname_parse(SPAN_LIT("bad.test."), NULL, &bad), DNAME_OK);
+    zonetab_put(t, make("kept.test.", 1));
+    zonetab_put(t, make("gone.test.", 1));
+    zonetab_put(t, make("bad.test.", 1));
+    zonetab_round(t);
+    zonetab_put(t, make("kept.test.", 2));
+    zonetab_put(t, make("new.test.", 2));
+    assert_true(zonetab_touch(t, dname_span(&bad)));
+    assert_int_equal(serial_at(t, "gone.test."), 1); /* until the end of the round */
+    assert_int_equal(zonetab_drop_untouched(t), 1);
+    assert_int_equal(zonetab_count(t), 3);
+    assert_int_equal(serial_at(t, "gone.test."), 0);
+    assert_int_equal(serial_at(t, "kept.test."), 2);
+    assert_int_equal(serial_at(t, "bad.test."), 1);
+    assert_int_equal(zonetab_drop_untouched(t), 0);
+    zonetab_free(&t);
+    grace_free(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_deepest_zone_wins),
         cmocka_unit_test(test_adding_one_to_many_is_quick),
         cmocka_unit_test(test_memory_waits_for_readers),
+        cmocka_unit_test(test_a_round_drops_what_was_not_named),
         cmocka_unit_test(test_readers_never_see_freed_memory),
     };
 
