@@ -21,6 +21,8 @@ override B := build/$(VARIANT)
 none := clean help format layers style uninstall check-fresh fuzz-report
 need_unit := unit
 need_asan := unit
+need_tsan := unit
+need_valgrind := unit system valgrind
 need_lint := lint
 need_format-check := lint
 need_check := lint unit system
@@ -36,6 +38,7 @@ need_fuzz-coverage := fuzz
 need_fuzz-replay := unit
 need_bench := bench
 need_hostile := system
+need_soak := system
 NEED := $(sort $(foreach g,$(filter-out $(none),$(or $(MAKECMDGOALS),all)),$(or $(need_$(g)),build)))
 ifneq ($(NEED),)
 ifneq ($(shell tests/tools/need $(NEED) >&2 || echo missing),)
@@ -161,40 +164,26 @@ hostile: all tools ## legitimate mail beside 200 hostile connections (root; MINU
 	@tests/system/hostile $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 crash: all $(B)/crash/fsrec.so ## stopped at every file operation, started again, looked at (root)
 	@tests/crash/crash $(ARGS)
+soak: all tools ## 30 minutes at half load: nothing grows but what remembers (root; MINUTES=30)
+	@tests/system/soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 addlatency: all tools ## a new domain is answered within 50 ms under 10,000 queries/s
 	@tests/system/addlatency $(ARGS)
 
 bench: all tools $(B)/bench/slowsync.so ## ours beside the peers in one run (root; B=dns, ROUNDS=, SECONDS=)
 	@tests/bench/run $(addprefix --area ,$(AREAS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS))
 
+# Sanitizers and valgrind. `make VARIANT=asan system` runs the scenarios, with `privsep off`.
 asan: ## the unit tests under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory VARIANT=asan unit
-
-# Fuzzing: T=name for some targets, JOBS at a time.
-FUZZ_RUN := $(if $(T),$(foreach t,$(FUZZ),$(if $(strip $(foreach w,$(T),$(findstring $(w),$(t)))),$(t))),$(FUZZ))
-FUZZ_SECONDS ?= 10
-MINUTES ?= 60
-SLICE ?= 60
-JOBS ?= 1
-fuzz-programs: $(FUZZ_RUN:%=$(B)/target/%)
-fuzz-replays: $(FUZZ_RUN:%=$(B)/replay/%)
-fuzz: ## each parser against the fuzzer for FUZZ_SECONDS (T=name, JOBS)
-	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
-	@tests/fuzz/tools/run --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(FUZZ_RUN)
-fuzz-long: ## the same, round and round for MINUTES in all
-	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
-	@tests/fuzz/tools/run --minutes $(MINUTES) --seconds $(SLICE) --jobs $(JOBS) $(FUZZ_RUN)
-fuzz-merge: ## put what is new and small of build/fuzz/corpus into tests/fuzz/corpus
-	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
-	@tests/fuzz/tools/merge $(FUZZ_RUN)
-fuzz-replay: ## the committed inputs of all targets under the address sanitizer
-	@$(MAKE) --no-print-directory VARIANT=asan fuzz-replays
-	@tests/fuzz/tools/replay build/asan/replay $(FUZZ_RUN)
-fuzz-coverage: ## lines and branches of each parser that the committed inputs reach
-	@$(MAKE) --no-print-directory VARIANT=cover fuzz-replays
-	@tests/fuzz/tools/coverage $(FUZZ_RUN)
-fuzz-report: ## time spent and findings of all fuzz runs in this tree
-	@tests/fuzz/tools/report
+tsan: ## what has threads, and dnsd under load, under the thread sanitizer
+	@$(MAKE) --no-print-directory VARIANT=tsan unit T='/io/ /dnsd/ core/test_log maild/store maild/edge'
+	@$(MAKE) --no-print-directory VARIANT=tsan all tools
+	@VARIANT=tsan tests/system/addlatency --domains 500 --rate 2000 --runs 8 --limit-ms 5000
+MEMCHECK := valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
+	--errors-for-leak-kinds=definite --suppressions=tests/tools/valgrind.supp
+valgrind: all tools $(TESTS) ## units and some scenarios under memcheck (root; half an hour)
+	@RUN_UNDER="$(MEMCHECK)" RUN_LIMIT=1800 tests/tools/run-units $(UNIT)
+	@SIGNPOST_VALGRIND=1 tests/system/run $(if $(T),$(T),test_dns test_smtp.Smtp test_submission.SubmissionTest test_imap)
 
 # Lint. clang-tidy is slow, so every source has a stamp that its object renews.
 TIDY := $(patsubst %.c,build/tidy/%.ok,$(SRC) $(MAINS))
@@ -276,5 +265,5 @@ help: ## this list
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crash crashload hostile addlatency asan layers style pure tidy cppcheck manlint shellcheck lint format \
+.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crash crashload hostile soak addlatency asan tsan valgrind layers style pure tidy cppcheck manlint shellcheck lint format \
 	format-check check check-fresh install uninstall clean help

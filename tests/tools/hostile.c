@@ -659,6 +659,17 @@ static void report(const struct war *w)
     }
 }
 
+static void disband(struct war *w)
+{
+    for (size_t i = 0; i < w->n_foes; i++)
+        if (w->foes[i].state != REST)
+            rest(&w->foes[i], false);
+    (void)close(w->epoll);
+    SSL_CTX_free(w->tls);
+    free(w->foes);
+    free(w->tally);
+}
+
 static volatile sig_atomic_t is_over;
 
 static void on_signal(int signo)
@@ -727,5 +738,6 @@ int main(int argc, char **argv)
     raise_army(&w, only, first, (unsigned)sources);
     fight(&w, w.now_ms + (int64_t)seconds * 1000, &is_over);
     report(&w);
+    disband(&w);
     return 0;
 }

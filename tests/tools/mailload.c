@@ -8,9 +8,10 @@
  * another id is sent instead, so every id in the log must be found exactly once.
  *
  *     mailload -a 127.0.0.1 -p 25 -n 5000 -s 20 -l ids.log -t ann@ours.test [-t ...]
- *              [-b 1000-200000] [-S 127.0.0.2] [-e 60]
+ *              [-b 1000-200000] [-S 127.0.0.2] [-e 60] [-R 100]
  *
- * -S is the address to come from; -e ends the run after so many seconds whatever was sent.
+ * -R holds all sessions together to so many messages a second; -S is the address to come
+ * from; -e ends the run after so many seconds whatever was sent.
  * -b is the range of body octets; without it most bodies are small and three in a hundred
  * have more than the 64 KiB that maild keeps in memory.
  *
@@ -60,7 +61,8 @@ struct load {
     atomic_ullong done; /* answered 250 */
     atomic_ullong refused, lost, connects;
     uint64_t seconds; /* -e; 0: until all are sent */
-    int64_t until_us;
+    uint64_t rate;    /* -R; 0: as fast as it goes */
+    int64_t start_us, until_us;
 };
 
 /* One session's connection and what was read from it. */
@@ -254,6 +256,19 @@ static bool is_over(struct load *l)
            clock_mono_us(clock_system()) > l->until_us;
 }
 
+/* Wait until message `number` is due. */
+static void pace(const struct load *l, uint64_t number)
+{
+    int64_t wait_us;
+
+    if (l->rate == 0)
+        return;
+    wait_us = l->start_us + (int64_t)(number * 1000000 / l->rate) -
+              clock_mono_us(clock_system());
+    if (wait_us > 0)
+        (void)usleep((useconds_t)wait_us);
+}
+
 static void *session_run(void *ctx)
 {
     struct session *s = ctx;
@@ -270,6 +285,7 @@ static void *session_run(void *ctx)
             continue;
         }
         number = atomic_fetch_add(&l->next, 1);
+        pace(l, number);
         rcpt = l->rcpt[number % l->n_rcpt];
         (void)snprintf(id, sizeof id, "%016llx-%06llu", (unsigned long long)l->run,
                        number);
@@ -306,6 +322,7 @@ static int run(struct load *l, unsigned sessions)
     int64_t start = clock_mono_us(clock_system());
     double seconds;
 
+    l->start_us = start;
     l->until_us = start + (int64_t)(l->seconds > 0 ? l->seconds : GIVE_UP_S) * 1000000;
     for (unsigned i = 0; i < sessions; i++) {
         s[i].load = l;
@@ -341,9 +358,10 @@ static bool set_body_range(struct load *l, const char *text)
            l->body_max <= MESSAGE_MAX - 1024; /* the last line may reach beyond */
 }
 
-static const char usage[] = "usage: mailload -a ADDRESS -p PORT -n MESSAGES -s SESSIONS "
-                            "-l LOGFILE -t RCPT [-t ...]"
-                            " [-f FROM] [-b MIN-MAX] [-S SOURCE] [-e SECONDS]\n";
+static const char usage[] =
+    "usage: mailload -a ADDRESS -p PORT -n MESSAGES -s SESSIONS "
+    "-l LOGFILE -t RCPT [-t ...]"
+    " [-f FROM] [-b MIN-MAX] [-S SOURCE] [-e SECONDS] [-R RATE]\n";
 
 int main(int argc, char **argv)
 {
@@ -354,7 +372,7 @@ int main(int argc, char **argv)
     l.to.sin_family = l.source.sin_family = AF_INET;
     l.to.sin_port = htons(25);
     l.want = 5000;
-    while ((c = getopt(argc, argv, "a:p:n:s:l:t:f:b:S:e:")) != -1) {
+    while ((c = getopt(argc, argv, "a:p:n:s:l:t:f:b:S:e:R:")) != -1) {
         bool is_good = true;
 
         if (c == 'a')
@@ -369,6 +387,8 @@ int main(int argc, char **argv)
             l.from = optarg;
         else if (c == 'S')
             is_good = inet_pton(AF_INET, optarg, &l.source.sin_addr) == 1;
+        else if (c == 'R')
+            l.rate = strtoull(optarg, NULL, 10);
         else if (c == 'e')
             l.seconds = strtoull(optarg, NULL, 10);
         else if (c == 'b')

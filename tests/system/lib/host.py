@@ -21,7 +21,12 @@ WORK = os.path.join(ROOT, "build", "system")
 NS = "127.53.1.25"
 MX = "127.53.1.25"
 # ASan makes everything several times slower, valgrind more so
-PATIENCE = float(os.environ.get("PATIENCE", "3" if VARIANT in ("asan", "tsan") else "1"))
+# What the daemons run under: `make valgrind` says SIGNPOST_VALGRIND=1.
+VALGRIND = "valgrind -q --trace-children=yes --leak-check=full --show-leak-kinds=definite " \
+    "--errors-for-leak-kinds=definite --suppressions=%s/tests/tools/valgrind.supp " \
+    "--log-file={dir}/sanitizer.%%p" % ROOT if os.environ.get("SIGNPOST_VALGRIND") else ""
+IS_WATCHED = VALGRIND != "" or VARIANT in ("asan", "tsan")
+PATIENCE = float(os.environ.get("PATIENCE", "10" if VALGRIND else "3" if IS_WATCHED else "1"))
 
 CONF = """\
 hostname mx.ours.test
@@ -132,11 +137,13 @@ class Host:
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             os.environ[name] = "log_path=" + self.path("sanitizer")
         text = conf.format(dir=self.dir, ns=NS, mx=MX, net=os.environ.get("NET_STATE", "/nonexistent"))
+        if IS_WATCHED:  # sanitizers and valgrind need calls and files that no role may have
+            text += "privsep off\n"
         self.write_conf(text + extra)
-        self.dnsd = Daemon("dnsd", [os.path.join(BIN, "dnsd"), "-f", self.conf],
-                           os.path.join(self.dir, "dnsd.log"))
-        self.maild = Daemon("maild", [os.path.join(BIN, "maild"), "-f", self.conf],
-                            os.path.join(self.dir, "maild.log"))
+        self.dnsd, self.maild = [
+            Daemon(name, VALGRIND.format(dir=self.dir).split() +
+                   [os.path.join(BIN, name), "-f", self.conf], self.path(name + ".log"))
+            for name in ("dnsd", "maild")]
 
     def write_conf(self, text):
         with open(self.conf, "w") as f:
@@ -146,7 +153,8 @@ class Host:
         return os.path.join(self.dir, *parts)
 
     def sanitizer_reports(self):
-        """What the sanitizers of a VARIANT=asan or tsan build had to say; "" is good."""
+        """What the sanitizers of a VARIANT=asan or tsan build, or valgrind, had to say; "" is
+        good. tests/system/run looks after every scenario."""
         return "".join(open(f, errors="replace").read()
                        for f in sorted(glob.glob(self.path("sanitizer.*"))))
 
