@@ -13,7 +13,7 @@ import shutil
 import socket
 import sys
 
-from .process import Failed, Server, wait_until
+from .process import Server, wait_until
 from .settings import BIN, ROOT, WORK
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
@@ -22,6 +22,8 @@ from lib.host import Host  # noqa: E402
 DOMAIN = "ours.test"
 USERS = ["u%d" % i for i in range(10)]
 ADDRESSES = ["%s@%s" % (u, DOMAIN) for u in USERS]
+# Each of these leads to a mailbox elsewhere: {address here: address there}.
+ELSEWHERE = {"r%d@%s" % (i, DOMAIN): "u%d@sink.test" % i for i in range(10)}
 PASSWORD = "correct horse 1"
 
 # Limits that exist to keep strangers at bay would only measure themselves here.
@@ -56,6 +58,8 @@ class OurMail:
         self.host = Host("bench-" + area, conf=OURS_CONF.format(
             smtp=port, imap=self.imap, imaps=self.imaps, more=more))
         self.host.setup(DOMAIN, USERS, PASSWORD)
+        for here, there in ELSEWHERE.items():
+            self.host.cli("alias", "add", here, there)
         self.server = Server("maild", [os.path.join(BIN, "maild"), "-f", self.host.conf],
                              self.host.path("out"))
         self.boxes = []
@@ -104,6 +108,7 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = texthash:{dir}/conf/mailboxes
+virtual_alias_maps = texthash:{dir}/conf/aliases
 virtual_mailbox_base = {dir}/mail
 virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
@@ -156,6 +161,7 @@ class Postfix:
         os.chown(self.path("data"), postfix.pw_uid, postfix.pw_gid)
         os.chown(self.path("mail"), nobody.pw_uid, -1)
         self.write("conf/mailboxes", "".join("%s %s/\n" % (a, a) for a in ADDRESSES))
+        self.write("conf/aliases", "".join("%s %s\n" % x for x in ELSEWHERE.items()))
         self.write("conf/main.cf", MAIN_CF.format(
             dir=self.dir, domain=DOMAIN, uid=nobody.pw_uid,
             gid=grp.getgrnam("nogroup").gr_gid, more=more))
@@ -195,12 +201,3 @@ class Postfix:
     def stop(self):
         self.server.stop()
         shutil.rmtree(self.path("mail"), ignore_errors=True)
-
-
-def wait_delivered(server, want, seconds):
-    """Seconds until `want` messages can be read; more than that is a fault, too."""
-    got = wait_until("%d messages at %s" % (want, server.name),
-                     lambda: (server.delivered() >= want) and server.delivered(), seconds,
-                     0.005)
-    if got != want:
-        raise Failed("%s shows %d messages, promised were %d" % (server.name, got, want))

@@ -6,13 +6,12 @@ ld.so.preload reaches programs that clear their environment, and names resolve t
 way for all servers.
 """
 import os
-import shutil
 import struct
 import subprocess
 import time
 
 from .process import Failed
-from .settings import BENCH_BIN, WORK
+from .settings import BENCH_BIN
 
 CONTROL = "/etc/slowsync"
 LAYOUT = struct.Struct("IIQQ")  # tests/bench/preload/slowsync.c: struct control
@@ -21,10 +20,10 @@ LAYOUT = struct.Struct("IIQQ")  # tests/bench/preload/slowsync.c: struct control
 def make_etc(hosts="", resolver=None):
     """Idempotent; every process that starts afterwards carries the preload."""
     if not os.path.exists(CONTROL):
-        copy = os.path.join(WORK, "etc")
-        shutil.rmtree(copy, ignore_errors=True)
-        subprocess.run(["cp", "-a", "/etc", copy], check=True)
-        subprocess.run(["mount", "--bind", copy, "/etc"], check=True)
+        # In memory, and gone with the namespace.
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/mnt"], check=True)
+        subprocess.run(["cp", "-a", "/etc", "/mnt/etc"], check=True)
+        subprocess.run(["mount", "--bind", "/mnt/etc", "/etc"], check=True)
         with open(CONTROL, "wb") as f:
             f.write(LAYOUT.pack(0, 0, 0, 0))
         os.chmod(CONTROL, 0o666)

@@ -81,16 +81,17 @@ def wait_until(what, test, seconds=30, step=0.002):
 
 
 class Server:
-    """One server program in the foreground, on the servers' core."""
+    """One server program in the foreground."""
 
-    def __init__(self, name, argv, log, stop_with=None):
+    def __init__(self, name, argv, log, stop_with=None, core=SERVER_CORE):
         """`stop_with`: a command that ends the server, where SIGTERM would not end all of it."""
         self.name, self.argv, self.log, self.stop_with = name, argv, log, stop_with
+        self.core = core
         self.proc = None
 
     def start(self):
         with open(self.log, "ab") as out:
-            self.proc = subprocess.Popen(on_core(SERVER_CORE, self.argv),
+            self.proc = subprocess.Popen(on_core(self.core, self.argv),
                                          stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         return self
 

@@ -1,29 +1,20 @@
 # SPDX-License-Identifier: ISC
 """Area smtp: mail taken from outside and put into mailboxes, beside Postfix.
 
-A window sends for some seconds, then waits until every message that was answered 250 can
-be read. Accepted is counted to the last 250, delivered to the last message in sight, settled
-until the server has nothing left to sync: the rate it could hold for ever. Processor time
-and syncs of a message include what was put off.
+Delivered means that a reader can see it; see harness/window.py for what is counted.
 """
-import os
-import time
-from collections import namedtuple
-
 from ..figures import Figures
-from ..mail import ADDRESSES, OurMail, Postfix, wait_delivered
-from ..private import Brake, make_etc
-from ..process import Failed, cpu_seconds, load, pss_mb
-from ..settings import BENCH_BIN, RESULTS, progress
+from ..mail import ADDRESSES, OurMail, Postfix
+from ..private import Brake
+from ..process import Failed, load, pss_mb
+from ..settings import RESULTS, progress
+from ..window import DRAIN_S, SMTPLOAD, Case, title, wait_for_all, window
+from ..world import World
 
-SMTPLOAD = os.path.join(BENCH_BIN, "smtpload")
 PACKAGES = ["postfix"]
 SLOW_MS = 2
 # So many at most in a window: disks fill up.
 MOST = {1: 20000, 10: 20000, 100: 3000}
-DRAIN_S = 120
-
-Case = namedtuple("Case", "kb sessions is_new slow_ms")
 
 CASES = [Case(kb, n, is_new, 0) for is_new in (False, True) for kb in (1, 10) for n in (1, 10, 50)]
 CASES += [Case(100, 10, False, 0)]
@@ -32,38 +23,13 @@ CASES += [Case(1, n, True, SLOW_MS) for n in (10, 50)]
 COSTS = {Case(1, 10, False, 0), Case(10, 10, False, 0)}  # those whose cost is told, too
 
 
-def title(c):
-    return "%d KB x%d %s%s" % (c.kb, c.sessions, "new" if c.is_new else "kept",
-                               ", %d ms syncs" % c.slow_ms if c.slow_ms else "")
-
-
-def window(server, c, seconds):
-    """One window of one server: messages a second, CPU ms and syncs a message."""
-    argv = [SMTPLOAD, "-p", server.port, "-s", c.sessions, "-z", c.kb * 1024, "-t", seconds,
-            "-n", MOST[c.kb]] + (["-N"] if c.is_new else [])
-    for a in ADDRESSES:
-        argv += ["-r", a]
-    base = server.delivered()
-    cpu = cpu_seconds(server.server.pid())
-    with Brake(c.slow_ms) as brake:
-        since = time.monotonic()
-        got = load(argv, seconds + 60)
-        wait_delivered(server, base + got["accepted"], DRAIN_S)
-        took = time.monotonic() - since
-        later = brake.settle()
-        syncs = brake.syncs()
-    cpu = cpu_seconds(server.server.pid()) - cpu
-    return {"accepted": got["rate"], "delivered": got["accepted"] / took,
-            "settled": got["accepted"] / (took + later), "cpu": cpu * 1e3 / got["accepted"], "syncs": syncs / got["accepted"]}
-
-
 def quiet(server, slow_ms):
     """From the connect to the 250, ms, when there is nothing else to do."""
     base = server.delivered()
     with Brake(slow_ms) as brake:
         got = load([SMTPLOAD, "-p", server.port, "-N", "-n", "40", "-i", "20", "-t", "20", "-r",
                     ADDRESSES[0]], 60)
-        wait_delivered(server, base + got["accepted"], DRAIN_S)
+        wait_for_all(server, server.delivered, base + got["accepted"], DRAIN_S)
         brake.syncs()
     return got["p50_us"] / 1e3
 
@@ -88,7 +54,7 @@ def declare(figures):
 def measure(figures, server, c, seconds):
     words = ["accepted", "delivered"] + (["settled", "cpu", "syncs"] if c in COSTS else [])
     try:
-        got = window(server, c, seconds)
+        got = window(server, c, seconds, ADDRESSES, server.delivered, MOST[c.kb])
         for word in words:
             figures.add(case_of(word, c), server.name, got[word])
     except Failed as e:
@@ -116,18 +82,18 @@ def one_round(figures, servers, seconds):
 
 def run(settings):
     rounds, seconds = settings.rounds or 3, settings.seconds or 2
-    settings.folder("smtp")
-    make_etc()
+    world = World(settings.folder("smtp"))
     figures = Figures("smtp", RESULTS, rounds)
     declare(figures)
     for number in range(rounds):
         progress("smtp: round %d of %d" % (number + 1, rounds))
-        servers = [OurMail("smtp", 2525), Postfix("smtp", 2625)]
+        servers = [OurMail("smtp", 2525, world.OURS_CONF), Postfix("smtp", 2625)]
         try:
+            world.start()
             for s in servers:
                 s.start()
             one_round(figures, servers, seconds)
         finally:
-            for s in servers:
+            for s in servers + [world]:
                 s.stop()
     return figures
