@@ -38,6 +38,21 @@ bool imap_set_has(const struct imap_set *set, uint32_t n, uint32_t max)
     return lo > 0 && set->ranges[lo - 1].hi >= n;
 }
 
+uint32_t imap_set_after(const struct imap_set *set, uint32_t n)
+{
+    size_t lo = 0, hi = set->n;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (set->ranges[mid].lo <= n)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo == set->n || set->ranges[lo].lo == IMAP_STAR ? 0 : set->ranges[lo].lo;
+}
+
 bool imap_set_exceeds(const struct imap_set *set, uint32_t max)
 {
     for (size_t i = 0; i < set->n; i++) {

@@ -49,6 +49,8 @@ enum imap_match imap_search_match(const struct imap_key *key, const struct imap_
                                   struct imap_text *text);
 /* Is `n` in the set, `max` being what "*" stands for? */
 bool imap_set_has(const struct imap_set *set, uint32_t n, uint32_t max);
+/* Where the next range above `n` begins; 0: nowhere, or at "*". */
+uint32_t imap_set_after(const struct imap_set *set, uint32_t n);
 /* A number of the set that is no "*" and greater than `max`? (BAD for sequence numbers.) */
 bool imap_set_exceeds(const struct imap_set *set, uint32_t max);
 

@@ -129,6 +129,8 @@ static void add_run(struct shard_op *op, struct index *ix)
     d->row.envelope = buf_all(&d->digest.envelope);
     d->row.body = buf_all(&d->digest.body);
     d->row.structure = buf_all(&d->digest.structure);
+    d->row.fields = buf_all(&d->digest.fields);
+    d->row.has_fields = d->digest.has_fields;
     op->result = index_box_find(ix, account, SPAN_LIT("INBOX"), &d->box, &op->err);
     if (op->result == INDEX_NONE) { /* its first message */
         op->result = index_account_ensure(ix, account, d->row.now_s, &op->err);

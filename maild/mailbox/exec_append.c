@@ -302,6 +302,8 @@ static void add_run(struct shard_op *op, struct index *ix)
                                 .envelope = buf_all(&msg->digest.envelope),
                                 .body = buf_all(&msg->digest.body),
                                 .structure = buf_all(&msg->digest.structure),
+                                .fields = buf_all(&msg->digest.fields),
+                                .has_fields = msg->digest.has_fields,
                                 .flags = msg->flags,
                                 .date_s = msg->date_s,
                                 .now_s = a->now_s};

@@ -3,8 +3,9 @@
  * many messages are asked for and however slowly they are read.
  *
  *   collect     on the loop: the next entries of the view, their flags, dates, sizes; \Seen
- *   rows        op on the shard: cached envelope and structure, where the file is
- *   compose     job on the file threads (on the loop when no row is needed): the responses
+ *   compose     job on the file threads (on the loop when no row is needed): first the rows
+ *               of the index (envelope, structure, header fields, where the file is), by a
+ *               connection that only reads and so waits for no commit; then the responses
  *               as text; a long section stays a piece, a run of its file
  *   send        on the loop: text, then each piece in blocks read by jobs; stops while the
  *               client does not read; then compose for the rest, or collect again
@@ -17,6 +18,7 @@
 
 #include "base/core/mem.h"
 #include "maild/imap/section.h"
+#include "maild/mailbox/digest.h"
 #include "maild/mailbox/fetch_int.h"
 
 #define LIGHT_MAX 1000 /* messages of a chunk that needs no row */
@@ -46,6 +48,8 @@ static void block_work(void *ctx)
     struct fetch *f = ctx;
     struct piece *p = &f->pieces[f->piece];
 
+    if (f->block == NULL)
+        f->block = mem_resize(NULL, BLOCK, 1);
     f->block_n = p->n < BLOCK ? (size_t)p->n : BLOCK;
     if (mailfile_read(p->fd, p->at, f->block, f->block_n, &f->err) == -1)
         f->is_torn = true;
@@ -125,7 +129,11 @@ static void compose_done(void *ctx)
 {
     struct fetch *f = ctx;
 
-    if (client_job_end(f->client))
+    if (!client_job_end(f->client))
+        return;
+    if (f->needs_row && !f->has_rows)
+        client_fail(f->client, INDEX_ERROR, &f->err);
+    else
         send_on(f->client);
 }
 
@@ -143,36 +151,6 @@ static void start_compose(struct client *c)
         c->jobs--;
         client_reply(c, "NO", "INUSE", "too much to do just now, try again");
     }
-}
-
-static void rows_run(struct shard_op *op, struct index *ix)
-{
-    struct fetch *f = LIST_ENTRY(op, struct fetch, op);
-
-    op->result = INDEX_OK;
-    for (size_t i = 0; i < f->n; i++) {
-        struct entry *e = &f->entries[i];
-        enum index_result r = index_row(ix, f->box, e->uid, f->arena, &e->row, &op->err);
-
-        e->has_row = r == INDEX_OK;
-        if (r == INDEX_ERROR) {
-            op->result = r;
-            return;
-        }
-    }
-}
-
-static void rows_done(struct shard_op *op)
-{
-    struct fetch *f = LIST_ENTRY(op, struct fetch, op);
-    struct client *c = f->client;
-
-    if (!client_job_end(c))
-        return;
-    if (op->result == INDEX_OK)
-        start_compose(c);
-    else
-        client_fail(c, op->result, &op->err);
 }
 
 static void finish(struct client *c)
@@ -196,6 +174,10 @@ static void collect_one(struct client *c, struct fetch *f, size_t i)
     if (at < 0) {
         f->is_missing = true;
         return;
+    }
+    if (f->n == f->cap) {
+        f->cap = f->cap == 0 ? 8 : f->cap * 2;
+        f->entries = mem_resize(f->entries, f->cap, sizeof(*f->entries));
     }
     e = &f->entries[f->n++];
     memset(e, 0, sizeof(*e));
@@ -221,28 +203,31 @@ static void collect(struct client *c)
     if (f->sets_seen)
         client_sync(c, false); /* others' news first: own changes count as seen */
     f->n = f->next = 0;
+    f->has_rows = false;
     memcpy(f->keywords, account_names(c->account), sizeof(f->keywords));
-    for (; f->at < c->n_view && f->n < max; f->at++) {
-        if (client_set_has(c, f->at))
-            collect_one(c, f, f->at);
-    }
+    for (f->at = client_set_next(c, f->at); f->at < c->n_view && f->n < max;
+         f->at = client_set_next(c, f->at + 1))
+        collect_one(c, f, f->at);
     if (f->sets_seen)
         c->seen_clock = c->folder->clock;
     if (c->folder->clock != clock)
         folder_notify(c->folder);
     if (!client_flush(c))
         return;
-    if (f->n == 0) {
+    if (f->n == 0)
         finish(c);
-    } else if (!f->needs_row) {
+    else
         start_compose(c);
-    } else {
-        arena_reset(f->arena);
-        f->op.run = rows_run;
-        f->op.done = rows_done;
-        c->jobs++;
-        shard_submit(c->account->shard, &f->op);
-    }
+}
+
+/* Can the index answer it, as far as its row was made with the fields kept? */
+static bool is_kept(const struct imap_section *s)
+{
+    bool is_kept = s->what == IMAP_SECTION_FIELDS && s->depth == 0;
+
+    for (size_t i = 0; i < s->n_fields && is_kept; i++)
+        is_kept = digest_keeps(s->fields[i]);
+    return is_kept;
 }
 
 static void plan(struct fetch *f)
@@ -251,9 +236,15 @@ static void plan(struct fetch *f)
         const struct imap_item *it = &f->cmd->items[i];
 
         f->needs_row = f->needs_row || it->kind >= IMAP_ITEM_ENVELOPE;
-        if (it->kind != IMAP_ITEM_SECTION)
+        if (it->kind != IMAP_ITEM_SECTION) {
+            if (it->kind >= IMAP_ITEM_ENVELOPE)
+                f->needs |= INDEX_NEED_TEXTS;
             continue;
-        f->needs_file = true;
+        }
+        if (is_kept(&it->section))
+            f->needs |= INDEX_NEED_FIELDS;
+        else
+            f->needs_file = true;
         f->needs_tree = f->needs_tree || imap_section_needs_tree(&it->section);
         f->sets_seen = f->sets_seen || !it->is_peek;
     }
@@ -267,11 +258,10 @@ void exec_fetch(struct client *c)
     f->cmd = &c->proto.cmd;
     f->box = c->folder->id;
     f->dirfd = c->m->dirfd;
+    f->shard = c->account->shard;
     f->arena = arena_new(FETCH_ARENA_MAX);
     buf_init(&f->text, FETCH_TEXT_MAX);
     plan(f);
-    f->entries = mem_new(f->needs_row ? FETCH_ROWS_MAX : LIGHT_MAX, sizeof(*f->entries));
-    f->block = f->needs_file ? mem_new(BLOCK, 1) : NULL;
     c->command = f;
     c->command_free = fetch_free;
     collect(c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* SEARCH (RFC 3501 6.4.4). First pass on the loop, from memory: most searches end there.
- * Messages that stay open go in chunks through the index (where is the file?) and the file
- * threads (does its text match?). */
+ * Messages that stay open go in chunks to the file threads, which ask the index where the
+ * files are, by a connection that only reads, and look whether their text matches. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,7 +30,7 @@ struct search {
     size_t at;      /* next open one to be looked at */
     struct open_msg *chunk;
     size_t n;
-    struct shard_op op;
+    struct shard *shard;
     struct arena *arena;
     bool is_failed;
     struct err err;
@@ -141,10 +141,43 @@ static enum imap_match match_one(struct search *s, const struct open_msg *m)
     return r;
 }
 
+static void take_row(void *ctx, size_t i, const struct index_row *row)
+{
+    struct search *s = ctx;
+
+    s->chunk[i].row = *row;
+    s->chunk[i].has_row = true;
+}
+
+static bool read_rows(struct search *s)
+{
+    uint32_t uids[CHUNK];
+    const struct index_rows q = {.box = s->box,
+                                 .uids = uids,
+                                 .n = s->n,
+                                 .arena = s->arena,
+                                 .row = take_row,
+                                 .ctx = s};
+    struct index *reader = shard_reader_take(s->shard, &s->err);
+    bool is_good;
+
+    if (reader == NULL)
+        return false;
+    for (size_t i = 0; i < s->n; i++)
+        uids[i] = s->chunk[i].facts.uid;
+    is_good = index_rows(reader, &q, &s->err) == INDEX_OK;
+    shard_reader_give(s->shard, reader, is_good);
+    return is_good;
+}
+
 static void match_work(void *ctx)
 {
     struct search *s = ctx;
 
+    if (!read_rows(s)) {
+        s->is_failed = true;
+        return;
+    }
     for (size_t i = 0; i < s->n; i++) {
         struct open_msg *m = &s->chunk[i];
 
@@ -159,40 +192,6 @@ static void match_done(void *ctx)
 
     if (client_job_end(s->client))
         next_chunk(s->client);
-}
-
-static void rows_run(struct shard_op *op, struct index *ix)
-{
-    struct search *s = LIST_ENTRY(op, struct search, op);
-
-    op->result = INDEX_OK;
-    for (size_t i = 0; i < s->n && op->result != INDEX_ERROR; i++) {
-        struct open_msg *m = &s->chunk[i];
-        enum index_result r =
-            index_row(ix, s->box, m->facts.uid, s->arena, &m->row, &op->err);
-
-        m->has_row = r == INDEX_OK;
-        if (r == INDEX_ERROR)
-            op->result = r;
-    }
-}
-
-static void rows_done(struct shard_op *op)
-{
-    struct search *s = LIST_ENTRY(op, struct search, op);
-    struct client *c = s->client;
-
-    if (!client_job_end(c))
-        return;
-    if (op->result != INDEX_OK) {
-        client_fail(c, op->result, &op->err);
-        return;
-    }
-    c->jobs++;
-    if (mailbox_job(c->m, match_work, match_done, s) == -1) {
-        c->jobs--;
-        client_reply(c, "NO", "INUSE", "too much to do just now, try again");
-    }
 }
 
 static bool facts_of(const struct client *c, size_t i, struct imap_facts *f)
@@ -229,10 +228,13 @@ static void next_chunk(struct client *c)
         return;
     }
     arena_reset(s->arena);
-    s->op.run = rows_run;
-    s->op.done = rows_done;
+    for (size_t i = 0; i < s->n; i++)
+        s->chunk[i].has_row = false;
     c->jobs++;
-    shard_submit(c->account->shard, &s->op);
+    if (mailbox_job(c->m, match_work, match_done, s) == -1) {
+        c->jobs--;
+        client_reply(c, "NO", "INUSE", "too much to do just now, try again");
+    }
 }
 
 void exec_search(struct client *c)
@@ -244,6 +246,7 @@ void exec_search(struct client *c)
     s->cmd = &c->proto.cmd;
     s->box = c->folder->id;
     s->dirfd = c->m->dirfd;
+    s->shard = c->account->shard;
     memcpy(s->keywords, account_names(c->account), sizeof(s->keywords));
     s->env = (struct imap_search_env){.seq_max = (uint32_t)c->n_view,
                                       .uid_max = client_max_uid(c),

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* The answer of FETCH for one message after the other, on a file thread.
  *
- * The file is opened only when a section is asked for, and read only as far as needed: the
- * header, or all of it when a part must be found. A section up to 64 KiB becomes text, a
- * longer one a piece: a run of the file that the loop sends in blocks, so that a message of
- * fifty megabytes never stands in the output. A message whose file is gone was expunged
- * meanwhile; what was composed of it is taken back. */
+ * First come the rows of the whole chunk. Header fields that the index keeps are answered
+ * from there. The file is opened only when another section is asked for, and read only as
+ * far as needed: the header, or all of it when a part must be found. A section up to 64 KiB
+ * becomes text, a longer one a piece: a run of the file that the loop sends in blocks, so
+ * that a message of fifty megabytes never stands in the output. A message whose file is gone
+ * was expunged meanwhile; what was composed of it is taken back. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -31,6 +32,7 @@ struct source {
     int fd;
     uint8_t *octets; /* the header, or all of it */
     size_t n;
+    struct span kept; /* instead of octets */
     struct mime_tree tree;
     struct mime_part only; /* where no tree is needed */
 };
@@ -65,6 +67,19 @@ static int read_header(struct source *s)
                                  .next = MIME_NONE};
     s->tree = (struct mime_tree){&s->only, 1};
     return 0;
+}
+
+/* The fields kept in the index stand for the header: all that is asked for is there. */
+static void use_fields(struct source *s)
+{
+    s->kept = s->e->row.fields;
+    s->only = (struct mime_part){.body = s->kept.n,
+                                 .end = s->kept.n,
+                                 .kind = MIME_LEAF,
+                                 .parent = MIME_NONE,
+                                 .child = MIME_NONE,
+                                 .next = MIME_NONE};
+    s->tree = (struct mime_tree){&s->only, 1};
 }
 
 static int source_open(struct source *s)
@@ -138,7 +153,8 @@ static int put_section(struct source *s, struct imap_out *o, const struct imap_i
 
     buf_init(&copy, FETCH_TEXT_MAX);
     imap_put_section_name(o, it);
-    switch (imap_section_find(&it->section, s->e->row.prefix, span_of(s->octets, s->n),
+    switch (imap_section_find(&it->section, s->e->row.prefix,
+                              s->octets != NULL ? span_of(s->octets, s->n) : s->kept,
                               &s->tree, &copy, &from, &n)) {
     case IMAP_SECTION_NONE:
         imap_put(o, " NIL");
@@ -246,6 +262,7 @@ static void compose_one(struct fetch *f, const struct entry *e)
     struct source s = {.f = f, .e = e, .fd = -1};
     size_t text = f->text.len, pieces = f->n_pieces;
     struct imap_out o;
+    bool needs_file;
 
     if (f->needs_row && !e->has_row) {
         f->is_missing = true;
@@ -255,7 +272,11 @@ static void compose_one(struct fetch *f, const struct entry *e)
     imap_out_init(&o, &f->text);
     if (f->needs_tree)
         s.arena = arena_new(FETCH_ARENA_MAX);
-    if ((f->needs_file && source_open(&s) == -1) || put_items(&s, &o) == -1) {
+    needs_file =
+        f->needs_file || ((f->needs & INDEX_NEED_FIELDS) != 0 && !e->row.has_fields);
+    if (!needs_file)
+        use_fields(&s);
+    if ((needs_file && source_open(&s) == -1) || put_items(&s, &o) == -1) {
         undo(f, text, pieces);
         if (f->err.sys == ENOENT)
             f->is_missing = true;
@@ -265,11 +286,44 @@ static void compose_one(struct fetch *f, const struct entry *e)
     source_close(&s);
 }
 
+static void take_row(void *ctx, size_t i, const struct index_row *row)
+{
+    struct fetch *f = ctx;
+
+    f->entries[i].row = *row;
+    f->entries[i].has_row = true;
+}
+
+static void read_rows(struct fetch *f)
+{
+    uint32_t uids[FETCH_ROWS_MAX];
+    const struct index_rows q = {.box = f->box,
+                                 .need = f->needs,
+                                 .uids = uids,
+                                 .n = f->n,
+                                 .arena = f->arena,
+                                 .row = take_row,
+                                 .ctx = f};
+    struct index *reader = shard_reader_take(f->shard, &f->err);
+
+    if (reader == NULL)
+        return;
+    arena_reset(f->arena);
+    for (size_t i = 0; i < f->n; i++)
+        uids[i] = f->entries[i].uid;
+    f->has_rows = index_rows(reader, &q, &f->err) == INDEX_OK;
+    shard_reader_give(f->shard, reader, f->has_rows);
+}
+
 /* As many as fit; what is left comes after these are sent. */
 void fetch_compose(void *ctx)
 {
     struct fetch *f = ctx;
 
+    if (f->needs_row && !f->has_rows)
+        read_rows(f);
+    if (f->needs_row && !f->has_rows)
+        return;
     while (f->next < f->n && f->text.len < TEXT_SOFT &&
            f->n_pieces + IMAP_ITEMS_MAX <= COUNT_OF(f->pieces))
         compose_one(f, &f->entries[f->next++]);

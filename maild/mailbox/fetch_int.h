@@ -5,9 +5,10 @@
 
 #include "maild/mailbox/mailbox_int.h"
 
-#define FETCH_ROWS_MAX  50                    /* messages of one chunk that needs rows */
+#define FETCH_ROWS_MAX  200                   /* messages of one chunk that needs rows */
 #define FETCH_TEXT_MAX  (12u * 1024u * 1024u) /* one message's answer, pieces apart */
 #define FETCH_ARENA_MAX (128u * 1024u * 1024u)
+#define FETCH_PIECES    200
 
 struct entry {
     size_t index; /* in the view */
@@ -32,18 +33,20 @@ struct fetch {
     const char *keywords[IMAP_KEYWORDS_MAX]; /* as of this chunk: jobs read it */
     uint64_t box;
     int dirfd;
+    struct shard *shard;
     bool needs_row, needs_file, needs_tree, sets_seen;
-    size_t at; /* next entry of the view to be collected */
+    unsigned needs; /* of the row: INDEX_NEED_ */
+    size_t at;      /* next entry of the view to be collected */
     struct entry *entries;
-    size_t n, next; /* entries collected; next to be composed */
-    struct shard_op op;
+    size_t n, cap, next; /* entries collected; next to be composed */
     struct arena *arena; /* rows of this chunk */
     struct buf text;
     size_t sent;
-    struct piece pieces[FETCH_ROWS_MAX * 4];
+    struct piece pieces[FETCH_PIECES];
     size_t n_pieces, piece;
-    uint8_t *block;
+    uint8_t *block; /* made for the first piece */
     size_t block_n;
+    bool has_rows; /* of this chunk */
     bool is_missing, is_failed, is_torn;
     struct err err;
 };

@@ -9,6 +9,7 @@
 /* box.uidnext   the UID the next message gets
  * box.recent    first UID no session has been told of (RFC 3501 2.3.2, \Recent)
  * blob          one file; envelope, body, structure are what FETCH answers
+ * blob.fields   header fields for lists (digest.h); NULL: see the file
  * account       quota_* are filled by a later version; 0 is no limit */
 static const struct db_migration steps[] = {
     {"first",
@@ -40,6 +41,7 @@ static const struct db_migration steps[] = {
      " account INTEGER NOT NULL, msgid BLOB NOT NULL, number INTEGER NOT NULL,"
      " at INTEGER NOT NULL, PRIMARY KEY(account, msgid, number)) WITHOUT ROWID;"
      "CREATE INDEX delivered_at ON delivered(at);"},
+    {"header fields for lists", "ALTER TABLE blob ADD COLUMN fields BLOB;"},
 };
 
 struct index *index_open(const char *path, struct err *err)
@@ -52,6 +54,23 @@ struct index *index_open(const char *path, struct err *err)
     if (db == NULL)
         return NULL;
     if (db_migrate(db, path, steps, (int)COUNT_OF(steps), err) == -1) {
+        db_close(&db);
+        return NULL;
+    }
+    ix = mem_new(1, sizeof(*ix));
+    ix->db = db;
+    return ix;
+}
+
+struct index *index_open_reader(const char *path, struct err *err)
+{
+    const struct db_options o = {.mode = DB_READ, .busy_ms = 1000};
+    struct db *db = db_open(path, &o, err);
+    struct index *ix;
+
+    if (db == NULL)
+        return NULL;
+    if (db_exec(db, "PRAGMA cache_size = -512", err) == -1) { /* KiB: there are many */
         db_close(&db);
         return NULL;
     }

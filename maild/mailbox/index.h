@@ -44,6 +44,9 @@ enum index_result {
 #define INDEX_BOXES_MAX 5000 /* of one account */
 
 struct index *index_open(const char *path, struct err *err);
+/* A second connection that only reads: sees what is committed, waits for no writer. The
+ * index must be open. */
+struct index *index_open_reader(const char *path, struct err *err);
 void index_close(struct index **ix);
 MUST_USE int index_begin(struct index *ix, struct err *err);
 MUST_USE int index_commit(struct index *ix, struct err *err);
@@ -129,6 +132,8 @@ struct index_new {
     uint64_t box;
     bool is_delivery; /* remember (id, number) */
     struct span prefix, envelope, body, structure;
+    struct span fields; /* digest.h; none are kept without has_fields */
+    bool has_fields;
     uint64_t flags;
     int64_t date_s, now_s;
     /* out */
@@ -144,10 +149,25 @@ enum index_result index_load(struct index *ix, uint64_t box, struct index_msg **
 /* What a FETCH or SEARCH needs beyond struct index_msg. */
 struct index_row {
     struct index_file file;
-    struct span prefix, envelope, body, structure; /* in the arena */
+    struct span prefix, envelope, body, structure, fields; /* in the arena */
+    bool has_fields;
 };
-enum index_result index_row(struct index *ix, uint64_t box, uint32_t uid, struct arena *a,
-                            struct index_row *row, struct err *err);
+enum {
+    INDEX_NEED_TEXTS = 1, /* envelope, body, structure */
+    INDEX_NEED_FIELDS = 2,
+};
+/* The rows of some messages of a mailbox; `row` is called for each that is there. */
+struct index_rows {
+    uint64_t box;
+    unsigned need;        /* besides file and prefix */
+    const uint32_t *uids; /* ascending */
+    size_t n;
+    struct arena *arena;
+    void (*row)(void *ctx, size_t i, const struct index_row *row);
+    void *ctx;
+};
+enum index_result index_rows(struct index *ix, const struct index_rows *q,
+                             struct err *err);
 
 /* Copy or move; to[i] is the new UID of uids[i], 0 when that message is gone. */
 struct index_copy {

@@ -12,6 +12,7 @@
 
 #define DELIVERED_KEEP_S (30 * 86400) /* far beyond any retry of the queue */
 #define FORGET_EVERY_S   600
+#define RUN_GAP          4 /* reading a row too many costs less than looking one up */
 
 /* The mailbox's next UID, taken; with its UIDVALIDITY. */
 static enum index_result take_uid(struct index *ix, uint64_t box, uint32_t *uid,
@@ -81,8 +82,8 @@ static enum index_result insert_blob(struct index *ix, const struct index_new *m
 {
     struct db_stmt *s = db_stmt(
         ix->db,
-        "INSERT INTO blob(account, msgid, number, head, size, refs, prefix,"
-        " envelope, body, structure) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9)",
+        "INSERT INTO blob(account, msgid, number, head, size, refs, prefix, envelope,"
+        " body, structure, fields) VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8, ?9, ?10)",
         err);
 
     bind_file(s, &m->file);
@@ -92,6 +93,8 @@ static enum index_result insert_blob(struct index *ix, const struct index_new *m
     db_bind_blob(s, 7, m->envelope);
     db_bind_blob(s, 8, m->body);
     db_bind_blob(s, 9, m->structure);
+    if (m->has_fields)
+        db_bind_blob(s, 10, m->fields);
     return index_run(s, err);
 }
 
@@ -181,32 +184,75 @@ static void read_file(struct db_stmt *s, int col, struct index_file *f)
     f->size = (uint64_t)db_col_int(s, col + 4);
 }
 
-enum index_result index_row(struct index *ix, uint64_t box, uint32_t uid, struct arena *a,
-                            struct index_row *row, struct err *err)
+/* A text of the row under way into the arena; false when it does not fit. */
+static bool keep(struct db_stmt *s, int col, struct arena *a, struct span *out)
 {
-    struct db_stmt *s = db_stmt(
-        ix->db,
-        "SELECT b.account, b.msgid, b.number, b.head, b.size, b.prefix, b.envelope,"
-        " b.body, b.structure FROM message m JOIN blob b ON b.id = m.blob"
-        " WHERE m.box = ?1 AND m.uid = ?2",
-        err);
-    enum index_result r;
+    *out = arena_copy(a, db_col_span(s, col));
+    return out->p != NULL;
+}
 
-    db_bind_int(s, 1, (int64_t)box);
-    db_bind_int(s, 2, uid);
-    r = index_one(s, err);
-    if (r == INDEX_OK) {
-        read_file(s, 0, &row->file);
-        row->prefix = arena_copy(a, db_col_span(s, 5));
-        row->envelope = arena_copy(a, db_col_span(s, 6));
-        row->body = arena_copy(a, db_col_span(s, 7));
-        row->structure = arena_copy(a, db_col_span(s, 8));
-        if (row->envelope.p == NULL || row->structure.p == NULL) {
-            (void)err_set(err, "the rows of one FETCH do not fit in memory");
-            r = INDEX_ERROR;
+static bool read_row(struct db_stmt *s, const struct index_rows *q, struct index_row *row)
+{
+    bool is_ok = keep(s, 6, q->arena, &row->prefix);
+
+    read_file(s, 1, &row->file);
+    if ((q->need & INDEX_NEED_TEXTS) != 0)
+        is_ok = is_ok && keep(s, 7, q->arena, &row->envelope) &&
+                keep(s, 8, q->arena, &row->body) && keep(s, 9, q->arena, &row->structure);
+    row->has_fields = (q->need & INDEX_NEED_FIELDS) != 0 && !db_col_is_null(s, 10);
+    if (row->has_fields)
+        is_ok = is_ok && keep(s, 10, q->arena, &row->fields);
+    return is_ok;
+}
+
+/* uids[from, to): messages that stand close together are read in one go. */
+static enum index_result read_run(struct index *ix, const struct index_rows *q,
+                                  size_t from, size_t to, struct err *err)
+{
+    struct db_stmt *s =
+        db_stmt(ix->db,
+                "SELECT m.uid, b.account, b.msgid, b.number, b.head, b.size, b.prefix,"
+                " b.envelope, b.body, b.structure, b.fields"
+                " FROM message m JOIN blob b ON b.id = m.blob"
+                " WHERE m.box = ?1 AND m.uid BETWEEN ?2 AND ?3 ORDER BY m.uid",
+                err);
+    enum index_result rc = INDEX_OK;
+    enum db_result r = DB_DONE;
+
+    db_bind_int(s, 1, (int64_t)q->box);
+    db_bind_int(s, 2, q->uids[from]);
+    db_bind_int(s, 3, q->uids[to - 1]);
+    while (rc == INDEX_OK && (r = db_step(s, err)) == DB_ROW) {
+        struct index_row row = {.has_fields = false};
+        uint32_t uid = (uint32_t)db_col_int(s, 0);
+
+        while (from < to && q->uids[from] < uid)
+            from++;
+        if (from == to || q->uids[from] != uid)
+            continue;
+        if (!read_row(s, q, &row)) {
+            (void)err_set(err, "the rows of one command do not fit in memory");
+            rc = INDEX_ERROR;
+        } else {
+            q->row(q->ctx, from, &row);
         }
     }
     db_reset(s);
+    return rc == INDEX_OK && r != DB_DONE ? INDEX_ERROR : rc;
+}
+
+enum index_result index_rows(struct index *ix, const struct index_rows *q,
+                             struct err *err)
+{
+    enum index_result r = INDEX_OK;
+    size_t to;
+
+    for (size_t from = 0; from < q->n && r == INDEX_OK; from = to) {
+        to = from + 1;
+        while (to < q->n && q->uids[to] - q->uids[to - 1] <= RUN_GAP)
+            to++;
+        r = read_run(ix, q, from, to, err);
+    }
     return r;
 }
 

@@ -204,6 +204,8 @@ void client_unselect(struct client *c);
 void client_select(struct client *c, struct folder *f, bool is_readonly);
 /* The set with its numbers as sequence numbers or UIDs: does view entry `i` belong? */
 bool client_set_has(const struct client *c, size_t i);
+/* The first view entry from `i` on that belongs, or n_view. */
+size_t client_set_next(const struct client *c, size_t i);
 uint32_t client_max_uid(const struct client *c);
 
 /* ---- commands: exec_*.c ------------------------------------------------------------ */

@@ -13,6 +13,7 @@
 #include "maild/mailbox/shard.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/core/mem.h"
@@ -20,6 +21,7 @@
 
 #define BATCH_MAX 256
 #define REAP_MAX  100
+#define READERS   4 /* kept; more are made and closed again */
 
 struct shard {
     struct loop *loop;
@@ -31,8 +33,11 @@ struct shard {
     struct list waiting, running;
     size_t backlog;
     bool is_busy, is_stopped;
-    bool must_reap;  /* set at the start: files left over from the last run */
-    bool failed_log; /* log an index that cannot be opened once */
+    bool must_reap;       /* set at the start: files left over from the last run */
+    bool failed_log;      /* log an index that cannot be opened once */
+    pthread_mutex_t lock; /* of the readers that nobody uses now */
+    struct index *readers[READERS];
+    size_t n_readers;
 };
 
 struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, unsigned number,
@@ -46,6 +51,8 @@ struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, unsigned n
     sh->number = number;
     sh->path = mem_strdup(db_path);
     sh->must_reap = true;
+    if (pthread_mutex_init(&sh->lock, NULL) != 0)
+        abort();
     list_init(&sh->waiting);
     list_init(&sh->running);
     return sh;
@@ -255,7 +262,34 @@ void shard_free(struct shard **shp)
         batch_work(sh);
         finish_batch(sh);
     }
+    while (sh->n_readers > 0)
+        index_close(&sh->readers[--sh->n_readers]);
     index_close(&sh->ix);
+    (void)pthread_mutex_destroy(&sh->lock);
     free(sh->path);
     free(sh);
+}
+
+/* ---- readers ---------------------------------------------------------------------- */
+
+struct index *shard_reader_take(struct shard *sh, struct err *err)
+{
+    struct index *ix = NULL;
+
+    (void)pthread_mutex_lock(&sh->lock);
+    if (sh->n_readers > 0)
+        ix = sh->readers[--sh->n_readers];
+    (void)pthread_mutex_unlock(&sh->lock);
+    return ix != NULL ? ix : index_open_reader(sh->path, err);
+}
+
+void shard_reader_give(struct shard *sh, struct index *reader, bool is_good)
+{
+    (void)pthread_mutex_lock(&sh->lock);
+    if (is_good && sh->n_readers < READERS) {
+        sh->readers[sh->n_readers++] = reader;
+        reader = NULL;
+    }
+    (void)pthread_mutex_unlock(&sh->lock);
+    index_close(&reader);
 }

@@ -6,7 +6,7 @@
  *            next; no timer, the disk's own pace makes the groups.
  * Ownership: an op is the caller's; it is lent from shard_submit() until its done().
  * Threads:   shard_submit() and done() on the loop, prepare() and run() on the shard's database
- *            thread.
+ *            thread; readers on any.
  *
  * Order: ops run in the order they were submitted, and their done() is called in that
  * order. So whoever loads a mailbox into memory sees each later change exactly once: in its
@@ -46,6 +46,10 @@ void shard_free(struct shard **sh);
 /* From now on nothing is started; what is submitted waits for shard_free(). */
 void shard_stop(struct shard *sh);
 void shard_submit(struct shard *sh, struct shard_op *op);
+/* A connection for reading committed rows, on any thread, given back by the same job.
+ * NULL with *err; after an error of the index it is closed with `is_good` false. */
+struct index *shard_reader_take(struct shard *sh, struct err *err);
+void shard_reader_give(struct shard *sh, struct index *reader, bool is_good);
 /* Ops that wait or run. */
 size_t shard_backlog(const struct shard *sh);
 

@@ -129,6 +129,38 @@ bool client_set_has(const struct client *c, size_t i)
     return imap_set_has(&cmd->set, (uint32_t)i + 1, (uint32_t)c->n_view);
 }
 
+/* First place in the view whose UID is not below `uid`. */
+static size_t place_of(const struct client *c, uint32_t uid)
+{
+    size_t lo = 0, hi = c->n_view;
+
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+
+        if (c->view[mid].uid < uid)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+size_t client_set_next(const struct client *c, size_t i)
+{
+    const struct imap_cmd *cmd = &c->proto.cmd;
+
+    while (i < c->n_view && !client_set_has(c, i)) {
+        uint32_t n = cmd->is_uid ? c->view[i].uid : (uint32_t)i + 1;
+        uint32_t next = imap_set_after(&cmd->set, n);
+        size_t to = next == 0 ? c->n_view : cmd->is_uid ? place_of(c, next) : next - 1;
+
+        if (to >= c->n_view)
+            to = c->n_view - 1; /* which "*", and "7:*" where there are less, means */
+        i = to > i ? to : i + 1;
+    }
+    return i < c->n_view ? i : c->n_view;
+}
+
 uint32_t client_max_uid(const struct client *c)
 {
     return c->n_view > 0 ? c->view[c->n_view - 1].uid : 0;

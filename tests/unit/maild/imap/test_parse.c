@@ -272,6 +272,9 @@ static void test_sets(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++)
         assert_int_equal(imap_set_has(&set, cases[i].n, cases[i].max), cases[i].want);
+    assert_int_equal(imap_set_after(&set, 1), 2);
+    assert_int_equal(imap_set_after(&set, 2), 7);
+    assert_int_equal(imap_set_after(&set, 7), 0);
     assert_true(imap_set_exceeds(&set, 5));
     assert_false(imap_set_exceeds(&set, 7));
 }

@@ -345,6 +345,72 @@ static void test_delivered_mail_is_read_as_it_came(void **state)
          ")\r\nb OK");
 }
 
+#define LISTED                                                                           \
+    "Received: from a by b\r\nSubject: first\r\n line\r\nX-Odd: yes\r\nFrom: a@x\r\n"    \
+    "\r\nbody\r\n"
+
+/* Fields that the index keeps come from there, others and a header too long to be kept from
+ * the file; nobody sees a difference. */
+static void test_header_fields_are_those_of_the_file(void **state)
+{
+    struct world *w = *state;
+    char *large = mem_new(1, 8192);
+    size_t n = (size_t)snprintf(large, 64, "Subject: second\r\nReferences:");
+
+    while (n < 5000)
+        n +=
+            (size_t)snprintf(large + n, 64, " <0123456789012345678901234567@x.test>\r\n");
+    (void)snprintf(large + n, 64, "To: b@x\r\n\r\nbody\r\n");
+    write_blob(w, "b1", LISTED);
+    deliver(w, 1, 0, "b1", LISTED);
+    await(w);
+    write_blob(w, "b2", large);
+    deliver(w, 2, 0, "b2", large);
+    await(w);
+    free(large);
+    enter(w, "a SELECT INBOX\r\n");
+    hear(w, "a OK [READ-WRITE]");
+    say(w, "b FETCH 1:2 BODY.PEEK[HEADER.FIELDS (from SUBJECT to)]\r\n");
+    hear(w, "* 1 FETCH (BODY[HEADER.FIELDS (from SUBJECT to)] {36}\r\n"
+            "Subject: first\r\n line\r\nFrom: a@x\r\n\r\n)\r\n"
+            "* 2 FETCH (BODY[HEADER.FIELDS (from SUBJECT to)] {28}\r\n"
+            "Subject: second\r\nTo: b@x\r\n\r\n)\r\nb OK");
+    say(w, "c FETCH 1 (ENVELOPE BODY.PEEK[HEADER.FIELDS (X-Odd Subject)]<2.9>)\r\n");
+    hear(w, "ENVELOPE (NIL \"first line\"");
+    hear(w, "BODY[HEADER.FIELDS (X-Odd Subject)]<2> {9}\r\nbject: fi)\r\nc OK");
+    say(w,
+        "d FETCH 1 (BODY.PEEK[HEADER.FIELDS (Return-Path)] "
+        "BODY.PEEK[HEADER.FIELDS.NOT (From)]<0.3> BODY.PEEK[HEADER.FIELDS (From)])\r\n");
+    hear(w, "{29}\r\nReturn-Path: <ann@y.test>\r\n\r\n ");
+    hear(w, "{3}\r\nRet BODY[HEADER.FIELDS (From)] {13}\r\nFrom: a@x\r\n\r\n)\r\nd OK");
+}
+
+/* Sets with holes, "*", and numbers nobody has. */
+static void test_a_set_names_the_messages_it_names(void **state)
+{
+    struct world *w = *state;
+
+    write_blob(w, "b1", MESSAGE);
+    for (unsigned i = 0; i < 20; i++) {
+        deliver(w, (uint8_t)(i + 1), 0, "b1", MESSAGE);
+        await(w);
+    }
+    enter(w, "a SELECT INBOX\r\n");
+    hear(w, "a OK [READ-WRITE]");
+    say(w, "b FETCH 2,9:10,* (UID ENVELOPE)\r\n");
+    hear(w, "* 2 FETCH (UID 2 ENVELOPE (NIL \"hello\"");
+    hear(w, ")\r\n* 9 FETCH (UID 9 ENVELOPE (NIL \"hello\"");
+    hear(w, ")\r\n* 10 FETCH (UID 10 ENVELOPE (NIL \"hello\"");
+    hear(w, ")\r\n* 20 FETCH (UID 20 ENVELOPE (NIL \"hello\"");
+    hear(w, ")\r\nb OK");
+    say(w, "c UID FETCH 30:*,25 UID\r\n");
+    hear(w, "* 20 FETCH (UID 20)\r\nc OK");
+    say(w, "d UID FETCH 5,25,19 UID\r\n");
+    hear(w, "* 5 FETCH (UID 5)\r\n* 19 FETCH (UID 19)\r\nd OK");
+    say(w, "e UID FETCH 25 UID\r\n");
+    hear(w, "e OK");
+}
+
 /* The queue may ask again after a crash on either side. */
 static void test_a_repeated_delivery_is_one_message(void **state)
 {
@@ -593,6 +659,8 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_delivered_mail_is_read_as_it_came),
+        T(test_header_fields_are_those_of_the_file),
+        T(test_a_set_names_the_messages_it_names),
         T(test_a_repeated_delivery_is_one_message),
         T(test_a_lost_blob_is_said_so),
         T(test_idle_hears_of_new_mail),
