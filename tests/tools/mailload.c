@@ -17,7 +17,6 @@
  *
  * One thread a session, blocking sockets, nothing shared but a counter and the log. */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -28,8 +27,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -39,12 +36,12 @@
 #include "base/core/codec.h"
 #include "base/core/mem.h"
 #include "base/core/rng.h"
+#include "tests/bench/load/wire.h"
 
 #define RCPTS_MAX    16
 #define SESSIONS_MAX 256
 #define PER_CONN     25 /* messages on one connection, then QUIT */
 #define MESSAGE_MAX  (512u * 1024u)
-#define TIMEOUT_S    20
 #define RETRY_US     50000
 #define GIVE_UP_S    600
 
@@ -68,86 +65,17 @@ struct load {
 /* One session's connection and what was read from it. */
 struct session {
     struct load *load;
-    int fd;
-    char in[4096];
-    size_t n;
+    struct wire wire;
     struct rng rng;
     struct buf msg;
 };
 
-/* Connection --------------------------------------------------------------------------- */
-
-static bool send_all(int fd, const void *data, size_t n)
-{
-    const uint8_t *p = data;
-
-    while (n > 0) {
-        ssize_t w = send(fd, p, n, MSG_NOSIGNAL);
-
-        if (w == -1 && errno == EINTR)
-            continue;
-        if (w <= 0)
-            return false;
-        p += w;
-        n -= (size_t)w;
-    }
-    return true;
-}
-
-/* One whole reply; its code, or 0 when the connection is gone. */
-static int reply(struct session *s)
-{
-    for (;;) {
-        char *lf = memchr(s->in, '\n', s->n);
-        ssize_t r;
-
-        if (lf != NULL) {
-            size_t len = (size_t)(lf - s->in) + 1;
-            bool is_last = len < 4 || s->in[3] != '-';
-            int code = 0;
-
-            for (int i = 0; i < 3 && len > 3; i++)
-                code = code * 10 + (s->in[i] - '0');
-            memmove(s->in, s->in + len, s->n - len);
-            s->n -= len;
-            if (is_last)
-                return code;
-            continue;
-        }
-        if (s->n == sizeof s->in)
-            return 0;
-        r = recv(s->fd, s->in + s->n, sizeof s->in - s->n, 0);
-        if (r == -1 && errno == EINTR)
-            continue;
-        if (r <= 0)
-            return 0;
-        s->n += (size_t)r;
-    }
-}
-
-static void hang_up(struct session *s)
-{
-    if (s->fd != -1)
-        (void)close(s->fd);
-    s->fd = -1;
-    s->n = 0;
-}
-
 static bool dial(struct session *s)
 {
-    const struct timeval limit = {.tv_sec = TIMEOUT_S};
-    static const char hello[] = "EHLO load.test\r\n";
-
-    s->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (s->fd == -1)
-        return false;
-    (void)setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    (void)setsockopt(s->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-    if (bind(s->fd, (const struct sockaddr *)&s->load->source, sizeof s->load->source) ==
-            -1 ||
-        connect(s->fd, (const struct sockaddr *)&s->load->to, sizeof s->load->to) == -1 ||
-        reply(s) != 220 || !send_all(s->fd, hello, sizeof hello - 1) || reply(s) != 250) {
-        hang_up(s);
+    if (!wire_dial(&s->wire, &s->load->to) || wire_smtp_reply(&s->wire) != 220 ||
+        !wire_send(&s->wire, SPAN_LIT("EHLO load.test\r\n")) ||
+        wire_smtp_reply(&s->wire) != 250) {
+        wire_hang_up(&s->wire);
         return false;
     }
     (void)atomic_fetch_add(&s->load->connects, 1);
@@ -223,18 +151,19 @@ static enum sent send_message(struct session *s, const char *rcpt)
                      s->load->from, rcpt);
     int mail, to, data, end;
 
-    if (n < 0 || (size_t)n >= sizeof head || !send_all(s->fd, head, (size_t)n))
+    if (n < 0 || (size_t)n >= sizeof head ||
+        !wire_send(&s->wire, span_of(head, (size_t)n)))
         return LOST;
-    mail = reply(s);
-    to = mail == 0 ? 0 : reply(s);
-    data = to == 0 ? 0 : reply(s);
+    mail = wire_smtp_reply(&s->wire);
+    to = mail == 0 ? 0 : wire_smtp_reply(&s->wire);
+    data = to == 0 ? 0 : wire_smtp_reply(&s->wire);
     if (data == 0)
         return LOST;
     if (mail != 250 || to != 250 || data != 354)
         return REFUSED;
-    if (!send_all(s->fd, s->msg.data, s->msg.len))
+    if (!wire_send(&s->wire, buf_all(&s->msg)))
         return LOST;
-    end = reply(s);
+    end = wire_smtp_reply(&s->wire);
     return end == 250 ? SENT : end == 0 ? LOST : REFUSED;
 }
 
@@ -280,7 +209,7 @@ static void *session_run(void *ctx)
         const char *rcpt;
         char id[64];
 
-        if (s->fd == -1 && !dial(s)) {
+        if (s->wire.fd == -1 && !dial(s)) {
             (void)usleep(RETRY_US);
             continue;
         }
@@ -296,20 +225,20 @@ static void *session_run(void *ctx)
             break;
         case REFUSED: /* start over on a fresh connection, not too fast */
             (void)atomic_fetch_add(&l->refused, 1);
-            hang_up(s);
+            wire_hang_up(&s->wire);
             (void)usleep(RETRY_US);
             break;
         case LOST:
             (void)atomic_fetch_add(&l->lost, 1);
-            hang_up(s);
+            wire_hang_up(&s->wire);
             break;
         }
-        if (s->fd != -1 && ++on_conn % PER_CONN == 0) {
-            (void)send_all(s->fd, "QUIT\r\n", 6);
-            hang_up(s);
+        if (s->wire.fd != -1 && ++on_conn % PER_CONN == 0) {
+            (void)wire_send(&s->wire, SPAN_LIT("QUIT\r\n"));
+            wire_hang_up(&s->wire);
         }
     }
-    hang_up(s);
+    wire_hang_up(&s->wire);
     return NULL;
 }
 
@@ -326,7 +255,7 @@ static int run(struct load *l, unsigned sessions)
     l->until_us = start + (int64_t)(l->seconds > 0 ? l->seconds : GIVE_UP_S) * 1000000;
     for (unsigned i = 0; i < sessions; i++) {
         s[i].load = l;
-        s[i].fd = -1;
+        wire_init(&s[i].wire);
         rng_seeded_init(&s[i].rng, l->run + i);
         buf_init(&s[i].msg, MESSAGE_MAX * 2);
         if (pthread_create(&thread[i], NULL, session_run, &s[i]) != 0)

@@ -13,7 +13,7 @@
 
 #include "base/core/span.h"
 
-enum { WIRE_ROOM = 1 << 16, WIRE_TIMEOUT_S = 30 };
+enum { WIRE_ROOM = 1 << 16, WIRE_TIMEOUT_S = 20 };
 
 struct wire {
     int fd;       /* -1: not connected */
