@@ -120,7 +120,7 @@ static bool next_word(struct span *text, struct span *word)
     start = at;
     while (at < text->n && !is_blank(text->p[at]))
         at += text->p[at] == '\\' && text->n - at > 1 ? 2 : 1;
-    *word = span_of(text->p + start, at - start);
+    *word = span_take(span_drop(*text, start), at - start);
     *text = span_drop(*text, at);
     return word->n > 0;
 }

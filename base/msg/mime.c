@@ -103,23 +103,37 @@ static struct span take_token(struct scan *s, bool lenient)
     return span_of(s->in.p + from, s->at - from);
 }
 
-/* A quoted string, unquoted into the arena; without its closing quote it ends with the
- * value. */
+/* Over a quoted string; what stands between the quotes, escapes still in it. Without its
+ * closing quote it ends with the value. */
+static struct span skip_quoted(struct scan *s)
+{
+    size_t from = s->at + 1;
+    struct span raw;
+
+    for (s->at++; s->at < s->in.n && s->in.p[s->at] != '"'; s->at++)
+        if (s->in.p[s->at] == '\\' && s->at + 1 < s->in.n)
+            s->at++;
+    raw = span_take(span_drop(s->in, from), s->at - from);
+    if (s->at < s->in.n)
+        s->at++;
+    return raw;
+}
+
+/* A quoted string, unquoted into the arena. The scan goes on behind it, room or not. */
 static struct span take_quoted(struct scan *s, struct arena *a)
 {
-    uint8_t *dst = arena_alloc(a, s->in.n - s->at + 1);
+    struct span raw = skip_quoted(s);
+    uint8_t *dst = arena_alloc(a, raw.n + 1);
     size_t n = 0;
 
     if (dst == NULL)
         return span_of(NULL, 0);
-    for (s->at++; s->at < s->in.n && s->in.p[s->at] != '"'; s->at++) {
-        if (s->in.p[s->at] == '\\' && s->at + 1 < s->in.n)
-            s->at++;
-        if (s->in.p[s->at] != '\r' && s->in.p[s->at] != '\n')
-            dst[n++] = s->in.p[s->at];
+    for (size_t i = 0; i < raw.n; i++) {
+        if (raw.p[i] == '\\' && i + 1 < raw.n)
+            i++;
+        if (raw.p[i] != '\r' && raw.p[i] != '\n')
+            dst[n++] = raw.p[i];
     }
-    if (s->at < s->in.n)
-        s->at++;
     return span_of(dst, n);
 }
 
@@ -139,7 +153,7 @@ static void take_param(struct scan *s, struct arena *a, struct mime_value *v)
     }
     while (s->at < s->in.n && peek(s) != ';') {
         if (peek(s) == '"')
-            (void)take_quoted(s, a);
+            (void)skip_quoted(s);
         else
             s->at++;
     }

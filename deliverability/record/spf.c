@@ -69,6 +69,19 @@ static size_t macro_octets(struct span s)
     return i < s.n && s.p[i] == '}' ? i + 1 : 0;
 }
 
+/* macro-string: visible characters and macros, or nothing (RFC 7208 7.1). */
+static bool is_macro_string(struct span s)
+{
+    while (s.n > 0) {
+        size_t n = s.p[0] == '%' ? macro_octets(s) : s.p[0] >= 0x21 && s.p[0] <= 0x7e;
+
+        if (n == 0)
+            return false;
+        s = span_drop(s, n);
+    }
+    return true;
+}
+
 /* domain-spec: visible characters and macros, at the end a top label or a macro. */
 static const char *check_domain(struct span d)
 {
@@ -205,7 +218,7 @@ static bool is_unknown_modifier(struct span term)
         if (!ascii_is_alnum(c) && c != '-' && c != '_' && c != '.')
             return false;
     }
-    return true;
+    return is_macro_string(span_drop(term, (size_t)eq + 1));
 }
 
 static enum spf_qualifier take_qualifier(struct span *term)
@@ -252,7 +265,9 @@ enum spf_parse spf_parse_term(struct span text, struct spf_term *t, struct err *
         t->kind = SPF_UNKNOWN_MODIFIER;
         return SPF_PARSE_OK;
     }
-    return bad(err, text, "not a mechanism of SPF (all include a mx ptr ip4 ip6 exists)");
+    return bad(err, text,
+               "neither a mechanism of SPF (all include a mx ptr ip4 ip6 exists) nor a "
+               "modifier");
 }
 
 static enum spf_parse add_term(struct span word, struct spf_record *r, struct err *err)

@@ -66,7 +66,7 @@ static void check_responses(struct span s)
     struct imap_out o;
     struct buf out;
 
-    buf_init(&out, 4 * s.n + 100);
+    buf_init(&out, 10 * s.n + 100);
     imap_out_init(&o, &out);
     imap_put(&o, "(");
     imap_put_string(&o, s);

@@ -208,6 +208,29 @@ static void test_values(void **state)
     }
 }
 
+/* A header of quotes costs its length and no more, and a full arena ends nothing but the
+ * values that would be in it. */
+static void test_a_field_of_quotes(void **state)
+{
+    static const char front[] = "text/plain; name=\"a\"";
+    size_t n = 60000;
+    uint8_t *field = mem_new(n, 1);
+    struct mime_value v;
+
+    (void)state;
+    memset(field, '"', n);
+    memcpy(field, front, sizeof(front) - 1);
+    for (size_t max = 16; max <= 4096; max *= 16) {
+        struct arena *a = arena_new(max);
+
+        assert_true(mime_value_parse(span_of(field, n), a, &v));
+        assert_true(v.n <= 1);
+        assert_true(arena_used(a) <= 4096);
+        arena_free(&a);
+    }
+    free(field);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_any_prefix_is_a_message),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_a_field_of_quotes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
