@@ -74,6 +74,10 @@ const struct conf_key conf_schema[] = {
     {.key = "imap_sessions_max", .type = CONF_INT, .unit = "", .min = 1, .max = 10000,
      .fallback = "50", .example = "50",
      .help = "IMAP: sessions of one account at a time; phones keep one open per folder"},
+    {.key = "index_snapshot", .type = CONF_INT, .unit = "s", .min = 1, .max = 604800,
+     .fallback = "3600", .example = "1h",
+     .help = "how often the index of a mailbox store that changed is copied; should it be "
+             "lost, flags and moves since then are lost with it, mail is not"},
 
     /* Outbound mail. */
     {.key = "outbound_source", .type = CONF_ADDR, .fallback = "", .is_repeatable = true,

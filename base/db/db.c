@@ -64,6 +64,11 @@ static const char *cause(int code)
     }
 }
 
+static bool is_damage(int code)
+{
+    return (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
+}
+
 /* Always -1. `sql` NULL when the statement is not the point. */
 static int fail(const struct db *db, int code, const char *sql, struct err *err)
 {
@@ -82,7 +87,7 @@ static int fail(const struct db *db, int code, const char *sql, struct err *err)
     else
         (void)err_set(err, "%s: %s", db->path, sqlite3_errmsg(db->h));
     if (err != NULL)
-        err->sys = sys;
+        err->sys = is_damage(code) ? EUCLEAN : sys;
     return -1;
 }
 
@@ -444,9 +449,7 @@ int db_checkpoint(struct db *db, struct err *err)
 
 bool db_is_damaged(const struct db *db)
 {
-    int code = sqlite3_errcode(db->h) & 0xff;
-
-    return code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+    return is_damage(sqlite3_errcode(db->h));
 }
 
 int64_t db_data_version(struct db *db)

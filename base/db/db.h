@@ -11,7 +11,8 @@
  *     switch (db_step(s, err)) { case DB_ROW: ... case DB_DONE: ... case DB_ERROR: ... }
  *     db_reset(s);
  * The same SQL text gives the same cached statement, so use string literals only, and do not
- * ask for a text again while its rows are being read. A NULL statement (bad SQL) is allowed in
+ * ask for a text again while its rows are being read. An error's err->sys is EUCLEAN when the file
+ * is damaged or no database. A NULL statement (bad SQL) is allowed in
  * every call: db_step() then answers DB_ERROR and leaves the text that db_stmt() set. */
 #ifndef BASE_DB_DB_H
 #define BASE_DB_DB_H

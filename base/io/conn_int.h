@@ -41,8 +41,8 @@ struct conn {
     struct conn_queue in, out;
     bool is_connected;
     bool is_paused;
-    bool is_lent;      /* nothing is read or written: another process may have the socket */
-    bool has_news;     /* input came since on_input was last called */
+    bool is_lent;  /* nothing is read or written: another process may have the socket */
+    bool has_news; /* input came since on_input was last called */
     bool was_consumed; /* by the on_input under way */
     bool owes_drained; /* output was queued; on_drained is due when it has gone */
 

@@ -55,7 +55,8 @@ struct edge {
     size_t session_count;
     struct pool *disk;    /* writes of bodies that outgrew memory */
     bool allow_cleartext; /* conf allow_cleartext_login */
-    bool is_serving; /* queue, directory and mailboxes were all there once: let clients in */
+    bool
+        is_serving; /* queue, directory and mailboxes were all there once: let clients in */
     bool is_stopping;
     struct smtp_policy *policies;  /* smtp_driver.c's, by enum conf_service */
     struct list listeners;         /* edge.c's, as is what follows */

@@ -46,8 +46,10 @@ static const struct db_migration steps[] = {
 
 struct index *index_open(const char *path, struct err *err)
 {
-    const struct db_options o = {
-        .mode = DB_CREATE, .busy_ms = 1000, .is_sync_full = true, .file_mode = 0640};
+    const struct db_options o = {.mode = DB_CREATE,
+                                 .busy_ms = 1000,
+                                 .is_sync_full = true,
+                                 .file_mode = INDEX_FILE_MODE};
     struct db *db = db_open(path, &o, err);
     struct index *ix;
 

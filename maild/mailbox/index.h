@@ -42,6 +42,7 @@ enum index_result {
 };
 
 #define INDEX_BOXES_MAX 5000 /* of one account */
+#define INDEX_FILE_MODE 0640
 
 struct index *index_open(const char *path, struct err *err);
 /* A second connection that only reads: sees what is committed, waits for no writer. The
@@ -199,5 +200,22 @@ enum index_result index_forget(struct index *ix, uint64_t row, struct err *err);
 /* Is there a row for this file? For the sweeper of files without one. */
 enum index_result index_has_file(struct index *ix, const struct index_file *f,
                                  struct err *err);
+
+/* ---- lost and made again (index_again.c) ---- */
+
+/* Reads all of it. INDEX_ERROR with err->sys EUCLEAN: damaged. */
+enum index_result index_check(struct index *ix, struct err *err);
+/* A copy of the index at `path`, as of its last commit, in the new file `copy`; not synced. On
+ * any thread, beside the index in use. */
+MUST_USE int index_copy_file(const char *path, const char *copy, struct err *err);
+/* All that was committed goes into the one file, synced. */
+MUST_USE int index_flatten(struct index *ix, struct err *err);
+/* Every mailbox gets a UIDVALIDITY beyond all that were given before `now_s`. */
+enum index_result index_renew(struct index *ix, int64_t now_s, struct err *err);
+/* Up to `max` files that are wanted, in the order of their rows, behind row `after`. */
+enum index_result index_files(struct index *ix, uint64_t after, struct index_doomed *v,
+                              size_t max, size_t *n, struct err *err);
+/* The file of that row does not exist: its messages go, and a DELIVER of it is new again. */
+enum index_result index_drop(struct index *ix, uint64_t row, struct err *err);
 
 #endif

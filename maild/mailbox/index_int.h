@@ -13,6 +13,8 @@ struct index {
 
 /* Run a statement that gives no rows. EXISTS when a constraint says no. */
 enum index_result index_run(struct db_stmt *s, struct err *err);
+/* Columns account, msgid, number, head, size, from `col` on. */
+void index_read_file(struct db_stmt *s, int col, struct index_file *f);
 /* Run a statement that gives one row: OK with the row current (db_reset() is due), NONE. */
 enum index_result index_one(struct db_stmt *s, struct err *err);
 

@@ -171,7 +171,7 @@ enum index_result index_load(struct index *ix, uint64_t box, struct index_msg **
     return INDEX_ERROR;
 }
 
-static void read_file(struct db_stmt *s, int col, struct index_file *f)
+void index_read_file(struct db_stmt *s, int col, struct index_file *f)
 {
     struct span id = db_col_span(s, col + 1);
 
@@ -195,7 +195,7 @@ static bool read_row(struct db_stmt *s, const struct index_rows *q, struct index
 {
     bool is_ok = keep(s, 6, q->arena, &row->prefix);
 
-    read_file(s, 1, &row->file);
+    index_read_file(s, 1, &row->file);
     if ((q->need & INDEX_NEED_TEXTS) != 0)
         is_ok = is_ok && keep(s, 7, q->arena, &row->envelope) &&
                 keep(s, 8, q->arena, &row->body) && keep(s, 9, q->arena, &row->structure);
@@ -388,7 +388,7 @@ enum index_result index_doomed(struct index *ix, struct index_doomed *v, size_t 
     db_bind_int(s, 1, (int64_t)max);
     while (*n < max && (r = db_step(s, err)) == DB_ROW) {
         v[*n].row = (uint64_t)db_col_int(s, 0);
-        read_file(s, 1, &v[*n].file);
+        index_read_file(s, 1, &v[*n].file);
         (*n)++;
     }
     db_reset(s);

@@ -11,6 +11,7 @@
 
 #include "base/core/mem.h"
 #include "maild/mailbox/mailbox_int.h"
+#include "maild/mailbox/snapshot.h"
 
 #define ACCOUNTS_MAX 100000
 #define TICKETS_MAX  10000
@@ -68,6 +69,7 @@ static void on_tick(void *ctx)
     while (!list_is_empty(&todo))
         folder_flush(LIST_ENTRY(todo.next, struct folder, dirty));
     login_expire(m, false);
+    snapshots_tick(m->snapshots);
     loop_timer_set(m->tick, TICK_MS);
 }
 
@@ -120,9 +122,12 @@ static void wake_done(struct shard_op *op)
 
 static void wake_shards(struct mailbox *m)
 {
-    for (size_t i = 0; i < MAILFILE_SHARDS; i++) {
-        struct shard_op *op = mem_new(1, sizeof(*op));
+    for (unsigned i = 0; i < MAILFILE_SHARDS; i++) {
+        struct shard_op *op;
 
+        if (role_mailbox(m->env, i) != m->env->instance)
+            continue; /* shard i has account i, and another instance has both */
+        op = mem_new(1, sizeof(*op));
         op->run = wake_run;
         op->done = wake_done;
         shard_submit(m->shards[i], op);
@@ -159,6 +164,7 @@ void *mailbox_start(struct role_env *env, struct err *err)
         return NULL;
     }
     open_shards(m);
+    m->snapshots = snapshots_new(m);
     m->tick = loop_timer_new(env->loop, "mailbox.tick", on_tick, m);
     loop_timer_set(m->tick, TICK_MS);
     m->park_timer = loop_timer_new(m->env->loop, "mailbox.parked", login_unpark, m);
@@ -206,6 +212,7 @@ void mailbox_stop(void *state)
     for (size_t i = 0; i < MAILFILE_SHARDS; i++)
         shard_free(&m->shards[i]);
     login_expire(m, true);
+    snapshots_free(&m->snapshots);
     map_free(&m->accounts);
     map_free(&m->tickets);
     map_free(&m->touched);

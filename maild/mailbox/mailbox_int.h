@@ -31,6 +31,8 @@
 #define DB_THREADS   4
 #define FILE_THREADS 4
 
+struct snapshots;
+
 struct mailbox {
     struct role_env *env;
     int dirfd; /* the data directory */
@@ -42,6 +44,7 @@ struct mailbox {
     struct list ticket_age;
     struct list dirty; /* folders with flags to be written */
     struct loop_timer *tick;
+    struct snapshots *snapshots; /* snapshot.c */
     struct map *touched; /* folders with new links since the last SETTLE (deliver.c) */
     bool has_settled;    /* since the start */
     uint64_t append_max;

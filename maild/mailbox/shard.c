@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* One batch:
  *
- *   0. the first time: open the index, look after files an APPEND left pending
+ *   0. the first time: open the index (made again if it is lost), look after files an APPEND
+ *      left pending
  *   1. remove files nobody refers to: rows with refs 0 that an earlier batch committed; the
  *      file first, then the row, so that a crash in between is repaired by doing it again
  *   2. files of deliveries are linked and read (prepare), before others are kept waiting
@@ -18,6 +19,7 @@
 
 #include "base/core/mem.h"
 #include "maild/mailbox/mailfile.h"
+#include "maild/mailbox/rebuild.h"
 
 #define BATCH_MAX 256
 #define REAP_MAX  100
@@ -32,6 +34,7 @@ struct shard {
     unsigned number; /* NN of mail/NN */
     struct list waiting, running;
     size_t backlog;
+    uint64_t changes; /* ops that were committed */
     bool is_busy, is_stopped;
     bool must_reap;       /* set at the start: files left over from the last run */
     bool failed_log;      /* log an index that cannot be opened once */
@@ -61,6 +64,16 @@ struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, unsigned n
 size_t shard_backlog(const struct shard *sh)
 {
     return sh->backlog;
+}
+
+uint64_t shard_changes(const struct shard *sh)
+{
+    return sh->changes;
+}
+
+const char *shard_path(const struct shard *sh)
+{
+    return sh->path;
 }
 
 /* ---- on the database thread ------------------------------------------------------- */
@@ -107,7 +120,15 @@ static void settle_pending(void *ctx, const struct index_file *f)
  * now is still on its way. */
 static int open_index(struct shard *sh, struct err *err)
 {
-    sh->ix = index_open(sh->path, err);
+    struct rebuild r;
+
+    sh->ix = rebuild_open(sh->dirfd, sh->number, sh->path,
+                          clock_wall_s(loop_clock(sh->loop)), &r, err);
+    if (r.is_done)
+        log_event(loop_log(sh->loop), LOG_MAILBOX_REBUILT, LOGF_N("shard", sh->number),
+                  LOGF_S("why", r.why), LOGF_N("snapshot_s", r.snapshot_s),
+                  LOGF_N("put_back", r.put_back), LOGF_N("gone", r.gone),
+                  LOGF_N("not_read", r.not_read));
     if (sh->ix == NULL)
         return -1;
     return mailfile_pending(sh->dirfd, sh->number, settle_pending, sh, err);
@@ -210,6 +231,7 @@ static void finish_batch(struct shard *sh)
 
         list_remove(&op->link);
         sh->backlog--;
+        sh->changes += op->is_write && op->result == INDEX_OK;
         op->done(op);
     }
 }

@@ -52,5 +52,9 @@ struct index *shard_reader_take(struct shard *sh, struct err *err);
 void shard_reader_give(struct shard *sh, struct index *reader, bool is_good);
 /* Ops that wait or run. */
 size_t shard_backlog(const struct shard *sh);
+/* Ops with is_write that were committed since the start. */
+uint64_t shard_changes(const struct shard *sh);
+/* Of its index. */
+const char *shard_path(const struct shard *sh);
 
 #endif

@@ -93,6 +93,9 @@ class Verdict:
 class Case:
     programs = "maild"
 
+    def prepare(self, w):
+        """Before anything is written down."""
+
     def live(self, w):
         raise NotImplementedError
 
@@ -332,5 +335,58 @@ class Stop(Case):
         v.rest_is_untouched()
 
 
+class Snapshot(Case):
+    name, why = "snapshot", "an index is copied, twice"
+
+    def live(self, w):
+        w.configure("index_snapshot 1\n")
+        old = os.path.join(w.data, "mail", "01", "snapshot.old.db")
+        w.start_maild()
+        c = w.imap()
+        c.append("Keep", message("one"))
+        w.until("a copy", lambda: os.path.exists(old.replace(".old", "")))
+        c.append("Keep", message("two"))
+        w.until("the copy before it", lambda: os.path.exists(old))
+        c.close()
+        w.kill()
+        w.configure("")
+
+    def check(self, v):
+        v.exactly_once("one", [(1, "Keep")], v.sent.count("APPENDUID") > 0)
+        v.exactly_once("two", [(1, "Keep")], v.sent.count("APPENDUID") > 1)
+        v.rest_is_untouched()
+
+
+class Rebuild(Case):
+    name, why = "rebuild", "an index is damaged and made again from its snapshot"
+
+    def prepare(self, w):
+        index = os.path.join(w.data, "mail", "01", "index.db")
+        db = sqlite3.connect(index)
+        db.execute("VACUUM INTO ?", (index.replace("index", "snapshot"),))
+        db.close()
+        w.start_maild()
+        c = w.imap()
+        c.append("Keep", message("newer"))
+        c.close()
+        w.stop_maild()
+        with open(index, "r+b") as f:
+            f.write(b"this is no database" * 500)
+
+    def live(self, w):
+        w.start_maild()
+        w.imap().close()
+        w.kill()
+
+    def check(self, v):
+        for token, box in (("first", "INBOX"), ("second", "INBOX"), ("kept", "Keep"),
+                           ("newer", "INBOX")):
+            v.exactly_once(token, [(1, box)], True)
+        for (account, name), (validity, _) in v.before.boxes.items():
+            v.want("%s has a new UIDVALIDITY" % name,
+                   account != 1 or v.after.boxes[account, name][0] > validity)
+
+
 ALL = [Inbound(), Large(), Relayed(), Append(), Move(), Copy(), Expunge(), Folders(),
-       Checkpoint(), Stop(), Domain()]
+       Checkpoint(), Stop(), Domain(),
+       Snapshot(), Rebuild()]

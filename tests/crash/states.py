@@ -148,7 +148,6 @@ class Base:
                 found.add("S3")
                 self.close()
         except sqlite3.DatabaseError:
-            found.add("S4")
             self.close()
 
     @staticmethod
@@ -296,14 +295,24 @@ def look_at_shard(data, number, queue, found):
                 account = os.path.basename(os.path.dirname(path))
                 key = (int(account), m.group(1), int(m.group(2)))
                 files[key] = os.path.getsize(os.path.join(path, name))
-            elif path == top and name.startswith("snapshot.db"):
-                found.add("I10" if name.endswith(".tmp") else "I9")
+            elif path == top and name.startswith("snapshot."):
+                found.add("I10" if ".tmp" in name else "I9")
+                continue
+            elif path == top and name.startswith("rebuild.db"):
+                found.add("I11")
+                continue
+            elif path == top and name.startswith("index.db.unusable"):
+                found.add("I12")
                 continue
             elif path == top and name.startswith("index.db"):
                 continue
             if key is None:
                 raise Unexplained("%s/%s" % (path, name))
     base = Base(os.path.join(top, "index.db"), found)
+    if base.db is None and (files or "I9" in found):
+        found.add("I8")  # all mail comes back, whatever its state
+        base.close()
+        return
     rows = {(r[0], id_text(r[1]), r[2]): (r[3] + r[4], r[5]) for r in
             base.rows("SELECT account, msgid, number, head, size, refs FROM blob")}
     base.close()

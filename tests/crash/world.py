@@ -204,8 +204,7 @@ class World:
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         self.conf = os.path.join(self.dir, "signpost.conf")
-        with open(self.conf, "w", encoding="utf-8") as f:
-            f.write(CONF.format(net=self.net, dir=self.dir))
+        self.configure("")
         self.log = os.path.join(self.dir, "ops")
         self.out = os.path.join(self.dir, "out.txt")
         ctl = os.path.join(self.dir, "ctl")
@@ -215,6 +214,10 @@ class World:
             self.shared = mmap.mmap(f.fileno(), 4096)
         self.control = Control.from_buffer(self.shared)
         self.far, self.maild, self.is_watched = Far(self.net), None, False
+
+    def configure(self, extra):
+        with open(self.conf, "w", encoding="utf-8") as f:
+            f.write(CONF.format(net=self.net, dir=self.dir) + extra)
 
     def remove(self):
         self.kill()
