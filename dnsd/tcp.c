@@ -45,6 +45,11 @@ struct tcp_pool {
     uint8_t message[PREFIX + MESSAGE];
 };
 
+static int64_t idle_ms(const struct tcp_pool *p)
+{
+    return p->who->tcp_idle_ms > 0 ? p->who->tcp_idle_ms : TCP_IDLE_MS;
+}
+
 static void forget(struct tcp_conn *c)
 {
     list_remove(&c->link);
@@ -103,7 +108,7 @@ static void on_input(void *ctx)
             return;
         }
         conn_consume(c->conn, used);
-        conn_deadline(c->conn, TCP_IDLE_MS);
+        conn_deadline(c->conn, idle_ms(c->pool));
         list_remove(&c->link);
         list_add_tail(&c->pool->conns, &c->link);
     }
@@ -173,7 +178,7 @@ static void on_accept(void *ctx, int fd, const struct ipaddr *peer, uint16_t por
     list_add_tail(&p->conns, &c->link);
     p->n_conns++;
     c->conn = conn_accept(p->who->loop, fd, &limits, &handlers, c);
-    conn_deadline(c->conn, TCP_IDLE_MS);
+    conn_deadline(c->conn, idle_ms(p));
 }
 
 struct tcp_pool *tcp_pool_new(const struct answerer *who)

@@ -20,7 +20,8 @@ struct answerer {
     struct loop *loop;
     struct query_ctx query;
     struct grace *grace;
-    unsigned number; /* as a reader of `grace` */
+    unsigned number;     /* as a reader of `grace` */
+    int64_t tcp_idle_ms; /* 0: TCP_IDLE_MS; a test waits less */
 };
 
 struct udp_batch *udp_batch_new(void);
