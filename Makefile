@@ -185,6 +185,31 @@ valgrind: all tools $(TESTS) ## units and some scenarios under memcheck (root; h
 	@RUN_UNDER="$(MEMCHECK)" RUN_LIMIT=1800 tests/tools/run-units $(UNIT)
 	@SIGNPOST_VALGRIND=1 tests/system/run $(if $(T),$(T),test_dns test_smtp.Smtp test_submission.SubmissionTest test_imap)
 
+# Fuzzing: T=name for some targets, JOBS at a time.
+FUZZ_RUN := $(if $(T),$(foreach t,$(FUZZ),$(if $(strip $(foreach w,$(T),$(findstring $(w),$(t)))),$(t))),$(FUZZ))
+FUZZ_SECONDS ?= 10
+SLICE ?= 60
+JOBS ?= 1
+fuzz-programs: $(FUZZ_RUN:%=$(B)/target/%)
+fuzz-replays: $(FUZZ_RUN:%=$(B)/replay/%)
+fuzz: ## each parser against the fuzzer for FUZZ_SECONDS (T=name, JOBS)
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
+	@tests/fuzz/tools/run --seconds $(FUZZ_SECONDS) --jobs $(JOBS) $(FUZZ_RUN)
+fuzz-long: ## the same, round and round for MINUTES in all
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
+	@tests/fuzz/tools/run --minutes $(or $(MINUTES),60) --seconds $(SLICE) --jobs $(JOBS) $(FUZZ_RUN)
+fuzz-merge: ## put what is new and small of build/fuzz/corpus into tests/fuzz/corpus
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzz-programs
+	@tests/fuzz/tools/merge $(FUZZ_RUN)
+fuzz-replay: ## the committed inputs of all targets under the address sanitizer
+	@$(MAKE) --no-print-directory VARIANT=asan fuzz-replays
+	@tests/fuzz/tools/replay build/asan/replay $(FUZZ_RUN)
+fuzz-coverage: ## lines and branches of each parser that the committed inputs reach
+	@$(MAKE) --no-print-directory VARIANT=cover fuzz-replays
+	@tests/fuzz/tools/coverage $(FUZZ_RUN)
+fuzz-report: ## time spent and findings of all fuzz runs in this tree
+	@tests/fuzz/tools/report
+
 # Lint. clang-tidy is slow, so every source has a stamp that its object renews.
 TIDY := $(patsubst %.c,build/tidy/%.ok,$(SRC) $(MAINS))
 TIDY_FLAGS := -std=c11 -D_GNU_SOURCE -I. $(PKG_CFLAGS)
