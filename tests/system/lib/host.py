@@ -34,7 +34,7 @@ address {mx}
 ns_name ns1.ours.test
 data_dir {dir}/data
 run_dir {dir}/run
-privsep seccomp
+privsep {privsep}
 listen dns {ns}:53
 listen smtp {mx}:25
 listen submission {mx}:587
@@ -60,7 +60,7 @@ address 192.0.2.25
 ns_name mail.load.test
 data_dir {dir}/data
 run_dir {dir}/run
-privsep seccomp
+privsep {privsep}
 """
 
 
@@ -134,9 +134,9 @@ class Host:
         # Whatever runs for this host, CLI and checker too, reports into files of its folder.
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS"):
             os.environ[name] = "log_path=" + self.path("sanitizer")
-        text = conf.format(dir=self.dir, ns=NS, mx=MX, net=os.environ.get("NET_STATE", "/nonexistent"))
-        if IS_WATCHED:  # sanitizers and valgrind need calls and files that no role may have
-            text = text.replace("privsep seccomp\n", "privsep off\n")
+        # Sanitizers and valgrind need calls and files that no role may have.
+        text = conf.format(dir=self.dir, ns=NS, mx=MX, privsep="off" if IS_WATCHED else "seccomp",
+                           net=os.environ.get("NET_STATE", "/nonexistent"))
         self.write_conf(text + extra)
         self.dnsd, self.maild = [
             Daemon(name, VALGRIND.format(dir=self.dir).split() +

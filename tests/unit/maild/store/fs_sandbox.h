@@ -57,6 +57,12 @@ struct fsbox {
     unsigned graves;
 };
 
+/* Calls so far, in whatever thread. */
+static inline unsigned fsbox_calls(const struct fsbox *s)
+{
+    return __atomic_load_n(&s->calls, __ATOMIC_SEQ_CST);
+}
+
 static bool fsbox_stops(const struct fsops *fs)
 {
     struct fsbox *s = (struct fsbox *)(void *)(uintptr_t)fs;
