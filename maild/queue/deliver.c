@@ -418,6 +418,15 @@ static void task_end(struct task *t)
     deliver_dispatch(q);
 }
 
+/* What no message between roles can hold is no address: its peer would take us for broken. */
+static void cannot_pass_on(struct task *t)
+{
+    for (size_t k = 0; k < t->n; k++)
+        answer(t->q, t->m, t->numbers[k], RELAY_FAILED, span_of(NULL, 0),
+               SPAN_LIT("5.1.3 this is not an address that mail can be sent to"));
+    task_end(t);
+}
+
 /* Mailbox ---------------------------------------------------------------------------------- */
 
 static void deliver_answer(void *ctx, const struct ipc_in *in)
@@ -460,6 +469,11 @@ static void send_deliver(struct task *t)
     buf_init(&payload, 4096);
     wr_init(&w, &payload);
     m_deliver_encode(&msg, &w);
+    if (w.is_bad) {
+        buf_free(&payload);
+        cannot_pass_on(t);
+        return;
+    }
     (void)ipc_call(task_peer(t), IPC_DELIVER, buf_all(&payload), -1, DELIVER_MS,
                    deliver_answer, t);
     buf_free(&payload);
@@ -525,6 +539,12 @@ static void call_relay(struct task *t)
     buf_init(&payload, IPC_FRAME_MAX);
     wr_init(&w, &payload);
     m_relay_encode(&msg, &w);
+    if (w.is_bad) {
+        buf_free(&payload);
+        buf_free(&envelope);
+        cannot_pass_on(t);
+        return;
+    }
     (void)ipc_call(task_peer(t), IPC_RELAY, buf_all(&payload), t->fd, RELAY_MS,
                    relay_answer, t);
     buf_free(&payload);

@@ -255,6 +255,11 @@ static void header_done(void *ctx)
     buf_init(&payload, 1024);
     wr_init(&w, &payload);
     m_route_encode(&msg, &w);
+    if (w.is_bad) { /* no address that anybody could have */
+        buf_free(&payload);
+        settle(r, "failed", "the sender has no mailbox to send a report to");
+        return;
+    }
     (void)ipc_call(role_peer(r->q->env, ROLE_DIRECTORY, 0), IPC_ROUTE, buf_all(&payload),
                    -1, ROUTE_MS, routed, r);
     buf_free(&payload);

@@ -11,13 +11,16 @@
  * 3. When every host failed before the envelope, one that may work later makes the whole
  *    "later"; only if all refuse for good it is "failed". The text is of a host that spoke,
  *    if any did.
- * 4. A job ends by JOB_MS whatever peers do, before queue gives up waiting (40 minutes). */
+ * 4. A question that the resolver died with waits for its return (relay.c says how long):
+ *    "later" would put the message off for minutes.
+ * 5. A job ends by JOB_MS whatever peers do, before queue gives up waiting (40 minutes). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/core/arena.h"
 #include "base/core/mem.h"
+#include "base/core/utf8.h"
 #include "base/dns/rrtype.h"
 #include "base/msg/envelope.h"
 #include "maild/relay/attempt.h"
@@ -37,7 +40,8 @@ struct lookup {
     struct relay_job *job;
     struct ipc_call *call;
     size_t host;
-    uint16_t type; /* RR_MX, RR_A, RR_AAAA; 0: "is it ours?" */
+    uint16_t type;   /* RR_MX, RR_A, RR_AAAA; 0: "is it ours?" */
+    bool is_waiting; /* for the resolver's return */
 };
 
 /* What is reported for all recipients when no host got as far as the envelope. */
@@ -292,6 +296,10 @@ static void on_resolved(void *ctx, const struct ipc_in *in)
     bool was_mx = l->type == RR_MX;
 
     l->call = NULL;
+    if (in == NULL && relay_awaits_resolver(j->relay)) {
+        l->is_waiting = true;
+        return;
+    }
     j->n_open--;
     if (in != NULL && m_resolve_result_decode(in->payload, &m) &&
         m.rcode != RESOLVE_NO_ANSWER) {
@@ -336,13 +344,24 @@ static struct lookup *lookup_new(struct relay_job *j, size_t host, uint16_t type
     return l;
 }
 
-static void ask_dns(struct relay_job *j, const char *name, size_t host, uint16_t type)
+/* A name that fits the messages, else "", which nobody has. */
+static struct span askable(const char *name)
 {
-    struct m_resolve m = {.name = span_str(name), .type = type, .timeout_ms = LOOKUP_MS};
-    struct lookup *l = lookup_new(j, host, type);
+    struct span s = span_str(name);
+
+    return s.n <= 255 && utf8_is_text(s) ? s : SPAN_LIT("");
+}
+
+static void lookup_send(struct lookup *l)
+{
+    struct relay_job *j = l->job;
+    const char *name = l->type == RR_MX ? j->plan.domain : j->plan.hosts[l->host].name;
+    struct m_resolve m = {
+        .name = askable(name), .type = l->type, .timeout_ms = LOOKUP_MS};
     struct buf b;
     struct wr w;
 
+    l->is_waiting = false;
     buf_init(&b, 1024);
     wr_init(&w, &b);
     m_resolve_encode(&m, &w);
@@ -351,9 +370,16 @@ static void ask_dns(struct relay_job *j, const char *name, size_t host, uint16_t
     buf_free(&b);
 }
 
+void relay_job_resolver(struct relay_job *j)
+{
+    for (size_t i = 0; i < j->n_lookups; i++)
+        if (j->lookups[i].is_waiting)
+            lookup_send(&j->lookups[i]);
+}
+
 static void ask_ours(struct relay_job *j, const char *name, size_t host)
 {
-    struct m_smtp_in_domain m = {.name = span_str(name)};
+    struct m_smtp_in_domain m = {.name = askable(name)};
     struct lookup *l = lookup_new(j, host, 0);
     struct buf b;
     struct wr w;
@@ -370,9 +396,9 @@ static void ask_hosts(struct relay_job *j)
 {
     for (size_t i = 0; i < j->plan.n; i++) {
         if (j->relay->self.has_v4)
-            ask_dns(j, j->plan.hosts[i].name, i, RR_A);
+            lookup_send(lookup_new(j, i, RR_A));
         if (j->relay->self.has_v6)
-            ask_dns(j, j->plan.hosts[i].name, i, RR_AAAA);
+            lookup_send(lookup_new(j, i, RR_AAAA));
         ask_ours(j, j->plan.hosts[i].name, i);
     }
 }
@@ -394,7 +420,7 @@ static void look_up(struct relay_job *j)
     enum mx_state s = mx_init(&j->plan, j->domain, &j->relay->self);
 
     if (s == MX_ASK_MX)
-        ask_dns(j, j->plan.domain, 0, RR_MX);
+        lookup_send(lookup_new(j, 0, RR_MX));
     else if (s == MX_ASK_HOSTS) /* an address literal */
         decide(j);
     else

@@ -9,7 +9,7 @@
 #include "base/core/mem.h"
 #include "maild/relay/relay_int.h"
 
-enum { READERS = 2 };
+enum { READERS = 2, AWAY_MS = 10000 };
 
 /* ---- places ---- */
 
@@ -73,11 +73,10 @@ static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
     struct relay_job *j = relay_job_new(r, ch, in);
 
     if (j == NULL) {
-        /* Queue made a message that its own codec does not read: a bug there, said loudly;
-         * the asker's time-out keeps the recipients. */
-        log_event(r->env->log, LOG_IPC_BROKEN, LOGF_S("why", "RELAY cannot be read"));
+        /* A bug of queue, said loudly; it keeps the recipients. */
         if (in->fd != -1)
             (void)close(in->fd);
+        ipc_break(ch, "RELAY that cannot be read");
         return;
     }
     if (has_place(r, relay_job_domain(j))) {
@@ -100,11 +99,43 @@ static void free_jobs(struct list *jobs)
     }
 }
 
-/* Queue is gone: nobody would hear what becomes of them. */
+bool relay_awaits_resolver(const struct relay *r)
+{
+    return !r->is_given_up && !role_is_up(r->env, ROLE_RESOLVER);
+}
+
+static void resolver_changed(struct relay *r)
+{
+    LIST_EACH (it, &r->active)
+        relay_job_resolver(relay_job_of_link(it));
+}
+
+static void on_away(void *ctx)
+{
+    struct relay *r = ctx;
+
+    r->is_given_up = true;
+    resolver_changed(r);
+}
+
+static void on_opened(void *ctx, struct ipc *ch)
+{
+    struct relay *r = ctx;
+
+    if (ipc_peer(ch) != ROLE_RESOLVER)
+        return;
+    r->is_given_up = false;
+    loop_timer_cancel(r->away);
+    resolver_changed(r);
+}
+
+/* Queue is gone: nobody would hear what becomes of its jobs, and it will ask again. */
 static void on_closed(void *ctx, struct ipc *ch)
 {
     struct relay *r = ctx;
 
+    if (ipc_peer(ch) == ROLE_RESOLVER)
+        loop_timer_set(r->away, AWAY_MS);
     if (ipc_peer(ch) != ROLE_QUEUE)
         return;
     free_jobs(&r->active);
@@ -156,8 +187,8 @@ static void take_own_addresses(struct relay *r)
 
 void *relay_start(struct role_env *env, struct err *err)
 {
-    static const struct ipc_handlers handlers = {.message = on_message,
-                                                 .closed = on_closed};
+    static const struct ipc_handlers handlers = {
+        .message = on_message, .closed = on_closed, .opened = on_opened};
     static const enum role peers[] = {ROLE_QUEUE, ROLE_RESOLVER, ROLE_DIRECTORY};
     struct relay *r = mem_new(1, sizeof(*r));
 
@@ -165,6 +196,8 @@ void *relay_start(struct role_env *env, struct err *err)
     list_init(&r->active);
     list_init(&r->waiting);
     r->next = loop_timer_new(env->loop, "relay.next", on_next, r);
+    r->away = loop_timer_new(env->loop, "relay.away", on_away, r);
+    loop_timer_set(r->away, AWAY_MS);                         /* it has not come yet */
     r->port = (uint16_t)conf_int(env->conf, "outbound_port"); /* 1..65535 by its schema */
     r->self.hostname = conf_text(env->conf, "hostname");
     take_sources(r);
@@ -193,6 +226,7 @@ void relay_stop(void *state)
     pool_free(&r->pool); /* ends reads that were under way */
     role_disconnect(r->env);
     loop_timer_free(&r->next);
+    loop_timer_free(&r->away);
     tlsctx_free(&r->tls);
     free(r->own_addrs);
     free(r);

@@ -27,6 +27,9 @@ struct relay {
     struct list active, waiting;
     size_t n_active, n_waiting;
     struct loop_timer *next; /* lets waiting jobs begin, outside the end of another */
+    struct loop_timer
+        *away;        /* the resolver has gone: how long its return is waited for */
+    bool is_given_up; /* that time is over */
 };
 
 struct relay_job;
@@ -43,7 +46,12 @@ struct relay_job *relay_job_of_link(struct list *link);
 /* Answer everything "later" with `text` without having tried. */
 void relay_job_refuse(struct relay_job *j, const char *text);
 
-/* relay.c: `j` has answered; frees it, and a waiting one begins soon. */
+/* The resolver is back, or will not be waited for: ask again what waits for it. */
+void relay_job_resolver(struct relay_job *j);
+
+/* relay.c: the resolver is away and may be back soon. */
+bool relay_awaits_resolver(const struct relay *r);
+/* `j` has answered; frees it, and a waiting one begins soon. */
 void relay_job_done(struct relay *r, struct relay_job *j);
 
 #endif

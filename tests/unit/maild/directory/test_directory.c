@@ -236,6 +236,63 @@ static void imap_login_gets_the_ticket_the_mailbox_knows(void **state)
     assert_memory_equal(f->ticket, f->told, sizeof f->told);
 }
 
+/* Nobody could open the session: the client is told to come again, and may. */
+static void login_waits_for_its_mailbox(void **state)
+{
+    struct fixture *f = *state;
+
+    ipc_free(&f->mailbox);
+    for (int i = 0; i < 5; i++)
+        loop_turn(f->loop, 1);
+    assert_int_equal(auth(f, AUTH_IMAP, "ann@ours.test", RIGHT, "192.0.2.9"),
+                     ANSWER_LATER);
+    f->mailbox = neighbour(f, ROLE_MAILBOX);
+    assert_int_equal(auth(f, AUTH_IMAP, "ann@ours.test", RIGHT, "192.0.2.9"), ANSWER_YES);
+}
+
+/* With several instances the ticket goes where the account's mail is. */
+static void ticket_goes_to_the_accounts_mailbox(void **state)
+{
+    struct fixture *f = *state;
+    struct ipc *ends[5];
+    unsigned mine;
+    struct err err;
+
+    ipc_free(&f->edge);
+    ipc_free(&f->mailbox);
+    directory_stop(f->role);
+    f->env.count[ROLE_MAILBOX] = COUNT_OF(ends);
+    f->role = directory_start(&f->env, &err);
+    assert_non_null(f->role);
+    f->edge = neighbour(f, ROLE_EDGE);
+    for (unsigned i = 0; i < COUNT_OF(ends); i++)
+        ends[i] = neighbour_join(&f->env, ROLE_MAILBOX, i, &handlers, f);
+    assert_int_equal(auth(f, AUTH_SUBMISSION, "ann@ours.test", RIGHT, "192.0.2.9"),
+                     ANSWER_YES);
+    mine = role_mailbox(&f->env, f->account);
+    f->mailbox = ends[mine]; /* on_message() wants it to come there */
+    assert_int_equal(auth(f, AUTH_IMAP, "ann@ours.test", RIGHT, "192.0.2.9"), ANSWER_YES);
+    for (int i = 0; i < 100 && f->tickets == 0; i++)
+        loop_turn(f->loop, 10);
+    assert_int_equal(f->tickets, 1);
+    for (unsigned i = 0; i < COUNT_OF(ends); i++)
+        if (i != mine)
+            ipc_free(&ends[i]);
+}
+
+static void edge_dies_with_a_question_in_hand(void **state)
+{
+    struct fixture *f = *state;
+
+    ask(f, AUTH_IMAP, "ann@ours.test", RIGHT, "192.0.2.9");
+    for (int i = 0; i < 3; i++)
+        loop_turn(f->loop, 1);
+    ipc_free(&f->edge);
+    f->edge = neighbour(f, ROLE_EDGE);
+    assert_int_equal(auth(f, AUTH_IMAP, "ann@ours.test", "wrong", "192.0.2.9"),
+                     ANSWER_NO);
+}
+
 static void submission_needs_no_ticket(void **state)
 {
     struct fixture *f = *state;
@@ -302,17 +359,19 @@ static void a_lost_database_is_try_later(void **state)
     assert_int_equal(auth(f, AUTH_IMAP, "ann@ours.test", RIGHT, "192.0.2.9"), ANSWER_YES);
 }
 
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(imap_login_gets_the_ticket_the_mailbox_knows,
-                                        setup, teardown),
-        cmocka_unit_test_setup_teardown(submission_needs_no_ticket, setup, teardown),
-        cmocka_unit_test_setup_teardown(wrong_and_unknown_get_the_same_no, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(guesses_are_throttled_also_in_parallel, setup,
-                                        teardown),
-        cmocka_unit_test_setup_teardown(a_lost_database_is_try_later, setup, teardown),
+        TEST(imap_login_gets_the_ticket_the_mailbox_knows),
+        TEST(submission_needs_no_ticket),
+        TEST(login_waits_for_its_mailbox),
+        TEST(ticket_goes_to_the_accounts_mailbox),
+        TEST(edge_dies_with_a_question_in_hand),
+        TEST(wrong_and_unknown_get_the_same_no),
+        TEST(guesses_are_throttled_also_in_parallel),
+        TEST(a_lost_database_is_try_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

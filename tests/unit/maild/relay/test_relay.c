@@ -20,6 +20,7 @@
 #include "base/io/listen.h"
 #include "base/msg/envelope.h"
 #include "maild/ipc_msgs.h"
+#include "maild/relay/relay_int.h"
 #include "maild/roles.h"
 #include "tests/unit/maild/neighbour.h"
 
@@ -62,6 +63,8 @@ struct fixture {
     uint16_t port;
     struct server servers[2]; /* 127.0.0.1, 127.0.0.2 */
     const char *mx;           /* "10 a;20 b", "!" for NXDOMAIN */
+    unsigned questions;       /* of the resolver */
+    bool is_resolver_silent;
     unsigned results;
     char host[256];
     struct {
@@ -243,6 +246,9 @@ static void on_resolve(void *ctx, struct ipc *ch, const struct ipc_in *in)
     struct wr w;
 
     assert_true(m_resolve_decode(in->payload, &q));
+    f->questions++;
+    if (f->is_resolver_silent)
+        return;
     buf_init(&rdata, 65536);
     wr_init(&w, &rdata);
     put_answer(f, &q, &m, &w);
@@ -645,6 +651,65 @@ static void more_jobs_than_places_are_all_answered(void **state)
     assert_int_equal(f->servers[0].sessions, 60);
 }
 
+/* "Later" would put the message off for minutes. */
+static void what_the_resolver_died_with_is_asked_again(void **state)
+{
+    struct fixture *f = *state;
+
+    f->is_resolver_silent = true;
+    post(f, 1, span_str(short_message), false);
+    while (f->questions == 0)
+        loop_turn(f->loop, 1000);
+    ipc_free(&f->resolver);
+    for (unsigned i = 0; i < 10; i++)
+        loop_turn(f->loop, 1);
+    assert_int_equal(f->results, 0);
+    f->is_resolver_silent = false;
+    f->resolver = join(f, ROLE_RESOLVER, on_resolve);
+    while (f->results == 0)
+        loop_turn(f->loop, 1000);
+    want(f, 0, RELAY_SENT, "250 2.0.0 taken");
+}
+
+/* Nobody is left to hear of it; the new queue asks again for what was not answered. */
+static void jobs_end_with_their_queue(void **state)
+{
+    struct fixture *f = *state;
+
+    f->is_resolver_silent = true;
+    for (unsigned i = 0; i < RELAY_DOMAIN_MAX + 5; i++) /* some of them wait */
+        post(f, 1, span_str(short_message), false);
+    while (f->questions < RELAY_DOMAIN_MAX)
+        loop_turn(f->loop, 1000);
+    ipc_free(&f->queue);
+    for (unsigned i = 0; i < 10; i++)
+        loop_turn(f->loop, 1);
+    f->is_resolver_silent = false;
+    f->queue = join(f, ROLE_QUEUE, NULL);
+    send_to(f, 1, span_str(short_message), false);
+    want(f, 0, RELAY_SENT, "250 2.0.0 taken");
+    assert_int_equal(f->servers[0].sessions, 1);
+    assert_int_equal(f->results, 1);
+}
+
+static void an_unreadable_job_breaks_with_the_queue(void **state)
+{
+    struct fixture *f = *state;
+    const struct m_relay m = {.domain = SPAN_LIT("them.test"),
+                              .envelope = SPAN_LIT("no envelope")};
+    struct buf out;
+    struct wr w;
+
+    buf_init(&out, 1024);
+    wr_init(&w, &out);
+    m_relay_encode(&m, &w);
+    assert_int_equal(ipc_send(f->queue, IPC_RELAY, buf_all(&out), -1), 0);
+    buf_free(&out);
+    for (unsigned i = 0; i < 10; i++)
+        loop_turn(f->loop, 1);
+    assert_false(ipc_is_up(f->queue));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -662,6 +727,9 @@ int main(void)
         TEST(a_peer_that_hangs_up_in_the_message_is_not_believed),
         TEST(rfc6152_8bit_needs_a_host_that_takes_it),
         TEST(more_jobs_than_places_are_all_answered),
+        TEST(what_the_resolver_died_with_is_asked_again),
+        TEST(jobs_end_with_their_queue),
+        TEST(an_unreadable_job_breaks_with_the_queue),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
