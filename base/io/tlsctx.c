@@ -114,8 +114,10 @@ static int load_certificate(SSL_CTX *ctx, const struct tlsctx *t, struct err *er
 
 static int load_authorities(SSL_CTX *ctx, const struct tlsctx *t, struct err *err)
 {
+    /* The file, all at once; the folder of hashed names would be looked into for each
+     * connection, and a confined role sees no folder. */
     if (t->ca == NULL)
-        return SSL_CTX_set_default_verify_paths(ctx) == 1
+        return SSL_CTX_set_default_verify_file(ctx) == 1
                    ? 0
                    : ssl_fail(err, "load", "the system's certificate authorities");
     if (access(t->ca, R_OK) == -1)
