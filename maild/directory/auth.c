@@ -10,6 +10,8 @@
 #include "maild/directory/directory_int.h"
 #include "maild/ipc_msgs.h"
 
+#define WAITING_MAX 1000u
+
 static int64_t now_ms(const struct directory *d)
 {
     return clock_mono_ms(d->env->clock);
@@ -25,8 +27,28 @@ static struct span job_password(const struct job *j)
     return span_of(j->password, j->password_n);
 }
 
+/* Do both draw on one bucket of the throttle? */
+static bool is_kin(const struct job *a, const struct job *b)
+{
+    size_t n = a->peer.family == AF_INET6 ? 8 : 4;
+
+    return (a->peer.family == b->peer.family && memcmp(a->peer.b, b->peer.b, n) == 0) ||
+           span_eq_nocase(job_login(a), job_login(b));
+}
+
+static bool has_undecided_kin(const struct directory *d, const struct job *j)
+{
+    LIST_EACH (it, &d->undecided)
+        if (is_kin(LIST_ENTRY(it, struct job, link), j))
+            return true;
+    return false;
+}
+
+static void wake_kin(struct directory *d, const struct job *ended);
+
 static void auth_answer(struct job *j, enum answer status, struct span ticket)
 {
+    struct directory *d = j->d;
     struct m_auth_result m = {.status = (uint8_t)status};
     struct buf out;
     struct wr w;
@@ -43,6 +65,9 @@ static void auth_answer(struct job *j, enum answer status, struct span ticket)
     if (out.len != 0)
         OPENSSL_cleanse(out.data, out.len);
     buf_free(&out);
+    list_remove(&j->link);
+    if (j->is_undecided)
+        wake_kin(d, j);
     job_free(j);
 }
 
@@ -153,6 +178,69 @@ static void login_done(void *ctx)
         auth_later(j);
 }
 
+static void begin(struct job *j)
+{
+    struct directory *d = j->d;
+
+    j->is_undecided = true;
+    list_remove(&j->link);
+    list_add_tail(&d->undecided, &j->link);
+    if (pool_run(d->db, login_work, login_done, j) != 0)
+        auth_later(j);
+}
+
+/* A burst of right passwords (all phones of an office after a restart) is more than the buckets
+ * hold, but each gives back what it took: so wait while there is one to hope for. Guesses
+ * give nothing back, and in the end nobody is left to wait for. */
+static void start(struct job *j)
+{
+    struct directory *d = j->d;
+    char peer[IPADDR_TEXT] = "";
+
+    if (throttle_take(d->throttle, &j->peer, job_login(j), now_ms(d)) == THROTTLE_OK) {
+        begin(j);
+        return;
+    }
+    if (d->n_waiting < WAITING_MAX && has_undecided_kin(d, j)) {
+        list_add_tail(&d->waiting, &j->link);
+        d->n_waiting++;
+        return;
+    }
+    if (j->peer.family != 0)
+        ipaddr_print(&j->peer, peer);
+    log_event(d->env->log, LOG_AUTH_THROTTLED, LOGF_B("login", job_login(j)),
+              LOGF_S("peer", peer));
+    auth_answer(j, ANSWER_LATER, (struct span){0});
+}
+
+static void wake_kin(struct directory *d, const struct job *ended)
+{
+    struct list again, *next;
+
+    list_init(&again);
+    for (struct list *it = d->waiting.next; it != &d->waiting; it = next) {
+        next = it->next;
+        if (!is_kin(LIST_ENTRY(it, struct job, link), ended))
+            continue;
+        list_remove(it);
+        list_add_tail(&again, it);
+        d->n_waiting--;
+    }
+    while (!list_is_empty(&again)) {
+        struct job *j = LIST_ENTRY(again.next, struct job, link);
+
+        list_remove(&j->link);
+        start(j);
+    }
+}
+
+void directory_auth_stop(struct directory *d)
+{
+    while (!list_is_empty(&d->waiting))
+        job_free(LIST_ENTRY(d->waiting.next, struct job, link));
+    d->n_waiting = 0;
+}
+
 bool directory_on_auth(struct directory *d, struct ipc *asker, const struct ipc_in *in)
 {
     struct m_auth m;
@@ -172,13 +260,6 @@ bool directory_on_auth(struct directory *d, struct ipc *asker, const struct ipc_
         memcpy(j->password, m.password.p, m.password.n);
     j->password_n = m.password.n;
 
-    if (throttle_take(d->throttle, &j->peer, job_login(j), now_ms(d)) != THROTTLE_OK) {
-        log_event(d->env->log, LOG_AUTH_THROTTLED, LOGF_B("login", job_login(j)),
-                  LOGF_B("peer", m.peer));
-        auth_answer(j, ANSWER_LATER, (struct span){0});
-        return true;
-    }
-    if (pool_run(d->db, login_work, login_done, j) != 0)
-        auth_later(j);
+    start(j);
     return true;
 }

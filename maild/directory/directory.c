@@ -7,7 +7,8 @@
  *
  *     message --> throttle --> db: who is that? --> success cache --hit--------> answer
  *                    |                                   '--miss--> hash: scrypt --^
- *                    '-- too often: "try later", nothing is computed
+ *                    '-- too often: "try later", nothing is computed; but while others of
+ *                        this client or login are undecided, wait for what they give back
  *
  * Invariants:
  *  1. Every question is answered exactly once while its channel lives; when a pool is
@@ -35,12 +36,14 @@ struct job *job_new(struct directory *d, struct ipc *asker, uint64_t call)
     j->d = d;
     j->asker = asker;
     j->call = call;
+    list_init(&j->link);
     buf_init(&j->targets, ANSWER_MAX);
     return j;
 }
 
 void job_free(struct job *j)
 {
+    list_remove(&j->link);
     buf_free(&j->targets);
     OPENSSL_cleanse(j, sizeof *j);
     free(j);
@@ -284,6 +287,8 @@ void *directory_start(struct role_env *env, struct err *err)
         return NULL;
     d = mem_new(1, sizeof *d);
     d->env = env;
+    list_init(&d->undecided);
+    list_init(&d->waiting);
     d->lookup = lookup_new(data_dir);
     d->throttle = throttle_new(env->rng);
     d->cache = authcache_new(env->rng);
@@ -300,6 +305,7 @@ void directory_stop(void *state)
 
     if (d == NULL)
         return;
+    directory_auth_stop(d);
     pool_free(&d->db); /* first: what it finishes goes on to the hash threads */
     pool_free(&d->hash);
     role_disconnect(d->env);

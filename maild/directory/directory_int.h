@@ -12,6 +12,7 @@
 
 #include "base/core/buf.h"
 #include "base/core/ipaddr.h"
+#include "base/core/list.h"
 #include "base/core/wire.h"
 #include "base/io/pool.h"
 #include "maild/directory/authcache.h"
@@ -31,6 +32,9 @@ struct directory {
     struct lookup *lookup; /* the database thread's */
     struct throttle *throttle;
     struct authcache *cache;
+    struct list undecided; /* AUTHs that hold tokens of the throttle (auth.c) */
+    struct list waiting;   /* AUTHs that wait for one of these to give them back */
+    size_t n_waiting;
 };
 
 /* One question on its way. */
@@ -48,6 +52,8 @@ struct job {
     struct buf targets;
 
     /* AUTH */
+    struct list link; /* in undecided or waiting */
+    bool is_undecided;
     uint8_t service;
     struct ipaddr peer;
     char login[LOGIN_MAX + 1];
@@ -67,7 +73,9 @@ void job_answer(const struct job *j, uint16_t type, const struct wr *w);
 /* A database fault goes to the log; the asker is told to try later. */
 void directory_fault(const struct directory *d, const char *what, const struct err *err);
 
-/* maild/directory/auth.c: the question AUTH. False when it does not decode. */
+/* maild/directory/auth.c: forget who waits. */
+void directory_auth_stop(struct directory *d);
+/* The question AUTH. False when it does not decode. */
 bool directory_on_auth(struct directory *d, struct ipc *asker, const struct ipc_in *in);
 
 #endif

@@ -38,7 +38,7 @@ struct fixture {
     void *role;
     struct ipc *edge, *mailbox;
 
-    unsigned answers, tickets;
+    unsigned answers, no, not_yes, tickets;
     enum answer status; /* of the last AUTH_RESULT */
     uint64_t account;
     uint8_t ticket[16], told[16]; /* by AUTH_RESULT, by TICKET */
@@ -183,6 +183,8 @@ static void on_auth_result(void *ctx, const struct ipc_in *in)
         memcpy(f->ticket, m.ticket.p, m.ticket.n);
     assert_true(span_copy(m.login, f->login, sizeof f->login));
     f->answers++;
+    f->no += m.status == ANSWER_NO;
+    f->not_yes += m.status != ANSWER_YES;
 }
 
 static void ask(struct fixture *f, uint8_t service, const char *login,
@@ -345,6 +347,24 @@ static void guesses_are_throttled_also_in_parallel(void **state)
                      ANSWER_YES);
 }
 
+/* More right passwords at a time than the buckets hold: all of them are right. */
+static void a_burst_of_right_passwords_is_let_in(void **state)
+{
+    struct fixture *f = *state;
+    unsigned n = 3 * THROTTLE_PEER_BURST;
+
+    for (unsigned i = 0; i < n; i++)
+        ask(f, AUTH_IMAP, "ann@ours.test", RIGHT, "192.0.2.9");
+    turn_until(f, n);
+    assert_int_equal(f->not_yes, 0);
+    /* guesses in a burst are not more than those one by one */
+    f->answers = f->no = 0;
+    for (unsigned i = 0; i < n; i++)
+        ask(f, AUTH_IMAP, "ann@ours.test", "guess", "198.51.100.7");
+    turn_until(f, n);
+    assert_int_equal(f->no, THROTTLE_NAME_BURST);
+}
+
 static void a_lost_database_is_try_later(void **state)
 {
     struct fixture *f = *state;
@@ -371,6 +391,7 @@ int main(void)
         TEST(edge_dies_with_a_question_in_hand),
         TEST(wrong_and_unknown_get_the_same_no),
         TEST(guesses_are_throttled_also_in_parallel),
+        TEST(a_burst_of_right_passwords_is_let_in),
         TEST(a_lost_database_is_try_later),
     };
 
