@@ -87,8 +87,8 @@ enum index_result index_drop(struct index *ix, uint64_t row, struct err *err)
 {
     static const char *const steps[] = {
         "DELETE FROM message WHERE blob = ?1",
-        "DELETE FROM delivered WHERE (account, msgid, number) ="
-        " (SELECT account, msgid, number FROM blob WHERE id = ?1)",
+        ("DELETE FROM delivered WHERE (account, msgid, number) ="
+         " (SELECT account, msgid, number FROM blob WHERE id = ?1)"),
         "DELETE FROM blob WHERE id = ?1",
     };
     enum index_result r = INDEX_OK;
