@@ -257,6 +257,10 @@ void deliver_message(struct mailbox *m, struct ipc *ch, const struct ipc_in *in)
         answer(m, in->call, ANSWER_NO, "5.3.0 malformed delivery");
         return;
     }
+    if (!mailbox_has(m, msg.account_id)) {
+        answer(m, in->call, ANSWER_LATER, "4.3.5 this account is another process's");
+        return;
+    }
     d = mem_new(1, sizeof(*d));
     d->m = m;
     d->call = in->call;

@@ -240,7 +240,7 @@ void login_ticket(struct mailbox *m, const struct ipc_in *in)
 
     login_expire(m, false);
     if (!m_ticket_decode(in->payload, &msg) || msg.ticket.n != TICKET_OCTETS ||
-        map_get(m->tickets, msg.ticket) != NULL)
+        !mailbox_has(m, msg.account_id) || map_get(m->tickets, msg.ticket) != NULL)
         return;
     t = mem_new(1, sizeof(*t));
     memcpy(t->key, msg.ticket.p, sizeof(t->key));

@@ -92,8 +92,12 @@ static int open_data(struct mailbox *m, struct err *err)
     return -1;
 }
 
+/* All shards have their place, but an instance only ever uses its own (mailbox_has): another
+ * one has the index of the others open. */
 static void open_shards(struct mailbox *m)
 {
+    unsigned count = m->env->count[ROLE_MAILBOX];
+
     for (unsigned i = 0; i < DB_THREADS; i++)
         m->db[i] = pool_new(m->env->loop, "mail-db", 1, MAILFILE_SHARDS);
     m->files = pool_new(m->env->loop, "mail-file", FILE_THREADS, FILES_QUEUED);
@@ -102,7 +106,8 @@ static void open_shards(struct mailbox *m)
 
         (void)snprintf(rest, sizeof(rest), "mail/%02u/index.db", i);
         path = conf_path(m->env->conf, rest);
-        m->shards[i] = shard_new(m->env->loop, m->db[i % DB_THREADS], m->dirfd, i, path);
+        m->shards[i] =
+            shard_new(m->env->loop, m->db[i / count % DB_THREADS], m->dirfd, i, path);
         free(path);
     }
 }
@@ -125,7 +130,7 @@ static void wake_shards(struct mailbox *m)
     for (unsigned i = 0; i < MAILFILE_SHARDS; i++) {
         struct shard_op *op;
 
-        if (role_mailbox(m->env, i) != m->env->instance)
+        if (!mailbox_has(m, i))
             continue; /* shard i has account i, and another instance has both */
         op = mem_new(1, sizeof(*op));
         op->run = wake_run;

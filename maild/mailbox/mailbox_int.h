@@ -58,6 +58,12 @@ struct mailbox {
     bool is_stopping;
 };
 
+/* Is the mail of this account ours, or another instance's? */
+static inline bool mailbox_has(const struct mailbox *m, uint64_t account)
+{
+    return role_mailbox(m->env, account) == m->env->instance;
+}
+
 /* A job for the file threads; -1 when there is no room, or the role stops. */
 static inline int mailbox_job(struct mailbox *m, void (*work)(void *ctx),
                               void (*done)(void *ctx), void *ctx)

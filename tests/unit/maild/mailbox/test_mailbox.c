@@ -66,17 +66,24 @@ static void pair(struct world *w, enum role r)
     w->fake[r] = neighbour_join(&w->env, r, 0, &h, w);
 }
 
-static void start(struct world *w)
+static void start_instance(struct world *w, unsigned instance, unsigned count)
 {
     struct err err = {0, ""};
 
     neighbours_count(&w->env);
+    w->env.instance = instance;
+    w->env.count[ROLE_MAILBOX] = count;
     w->role = mailbox_start(&w->env, &err);
     if (w->role == NULL)
         fail_msg("%s", err.text);
     pair(w, ROLE_EDGE);
     pair(w, ROLE_QUEUE);
     pair(w, ROLE_DIRECTORY);
+}
+
+static void start(struct world *w)
+{
+    start_instance(w, 0, 1);
 }
 
 static void stop(struct world *w)
@@ -549,6 +556,35 @@ static void test_a_login_that_waits_goes_with_its_edge(void **state)
     enter(w, "");
 }
 
+static bool has_file(struct world *w, const char *rest);
+
+/* Each index has one process that opens it. */
+static void test_accounts_of_another_instance_are_not_touched(void **state)
+{
+    struct world *w = *state;
+    char path[200];
+
+    stop(w);
+    (void)snprintf(path, sizeof(path), "%s/mail/05/index.db", w->dir);
+    assert_int_equal(unlink(path), 0);
+    start_instance(w, 0, 2); /* account 5 is with instance 1 */
+    write_blob(w, "b1", MESSAGE);
+    deliver(w, 1, 0, "b1", MESSAGE);
+    await(w);
+    assert_int_equal(w->status, ANSWER_LATER);
+    send_ticket(w);
+    login_without_ticket(w);
+    assert_false(has_file(w, "mail/05/index.db"));
+    stop(w);
+    start_instance(w, 1, 2);
+    deliver(w, 1, 0, "b1", MESSAGE);
+    await(w);
+    assert_int_equal(w->status, ANSWER_YES);
+    assert_true(has_file(w, "mail/05/index.db"));
+    enter(w, "a SELECT INBOX\r\n");
+    hear(w, "* 1 EXISTS\r\n");
+}
+
 /* Queue dies while a delivery is under way and asks again after its return. */
 static void test_queue_returns_and_asks_again(void **state)
 {
@@ -670,6 +706,7 @@ int main(void)
         T(test_a_login_before_its_ticket_waits),
         T(test_a_login_that_waits_goes_with_its_edge),
         T(test_queue_returns_and_asks_again),
+        T(test_accounts_of_another_instance_are_not_touched),
         T(test_client_gone_in_mid_command),
     };
 
