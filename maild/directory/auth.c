@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* maild/directory/auth.c - is this the password of this login? The path of one question
- * and its invariants are drawn in directory.c. */
+ * and its invariants are drawn in directory.c.
+ *
+ *     asked --token--> undecided (db, then hash threads) --> answered
+ *       |                  ^                                    |
+ *       '--none left--> waiting <---- kin of what was answered--'
+ *             '-- nobody undecided to hope for: "try later"
+ *
+ * Kin are questions that draw on one bucket of the throttle: same client or same login. */
 #include <stdlib.h>
 #include <string.h>
 
