@@ -81,9 +81,22 @@ static void add_ancestors(struct build *b, struct span owner)
         (void)add_node(b, missing[--n]);
 }
 
+/* The node's own RRset of this type, or NULL: no name has to be compared. */
+static const struct rrset *set_of(const struct build *b, const struct name_node *n,
+                                  uint16_t type)
+{
+    for (size_t i = 0; i < n->n_sets; i++) {
+        const struct rrset *s = zone_at(b->z, n->first + i);
+
+        if (s->type == type)
+            return s;
+    }
+    return NULL;
+}
+
 static bool has_type(const struct build *b, const struct name_node *n, uint16_t type)
 {
-    return zone_find(b->z, n->name, type) != NULL;
+    return set_of(b, n, type) != NULL;
 }
 
 /* Data beside a CNAME (RFC 1034 3.6.2), NS at a wildcard (RFC 4592 4.2: undefined). */
@@ -94,11 +107,11 @@ static int check_node(const struct build *b, const struct name_node *n)
     (void)dname_print(n->name, text);
     if (n->n_sets > 1 && has_type(b, n, RR_CNAME))
         return err_set(b->err, "%s has other records beside its CNAME", text);
-    if (has_type(b, n, RR_CNAME) && zone_find(b->z, n->name, RR_CNAME)->n > 1)
+    if (has_type(b, n, RR_CNAME) && set_of(b, n, RR_CNAME)->n > 1)
         return err_set(b->err, "%s has more than one CNAME", text);
     if (n->is_cut && dname_is_wildcard(n->name))
         return err_set(b->err, "%s: a wildcard cannot be a delegation", text);
-    if (n->is_dname && zone_find(b->z, n->name, RR_DNAME)->n > 1)
+    if (n->is_dname && set_of(b, n, RR_DNAME)->n > 1)
         return err_set(b->err, "%s has more than one DNAME", text);
     return 0;
 }
@@ -121,10 +134,10 @@ static int collect_names(struct build *b)
         if (!dname_eq(owner, n->name)) {
             add_ancestors(b, owner);
             n = add_node(b, owner);
-            n->is_cut = has_type(b, n, RR_NS);
         }
         n->first = first;
         n->n_sets = i - first;
+        n->is_cut = n != &b->nodes[0] && has_type(b, n, RR_NS);
         n->is_dname = !n->is_cut && has_type(b, n, RR_DNAME);
         if (check_node(b, n) != 0)
             return -1;
@@ -221,7 +234,7 @@ static void add_additional(struct build *b, const struct rrset *set)
  * when it does not fit (RFC 9471 3.1); other addresses are a courtesy. */
 static void add_referral(struct build *b, const struct name_node *cut)
 {
-    const struct rrset *ns = zone_find(b->z, cut->name, RR_NS);
+    const struct rrset *ns = set_of(b, cut, RR_NS);
 
     image_body_add(&b->body, AUTHORITY, false, ns, ns->owner, ns->ttl_s);
     for (int pass = 0; pass < 2; pass++)
@@ -246,8 +259,8 @@ static bool was_seen(const struct build *b, struct span name)
 static struct span answer_at_node(struct build *b, const struct name_node *node,
                                   struct span name, uint16_t type)
 {
-    const struct rrset *cname = zone_find(b->z, node->name, RR_CNAME);
-    const struct rrset *set = zone_find(b->z, node->name, type);
+    const struct rrset *cname = set_of(b, node, RR_CNAME);
+    const struct rrset *set = set_of(b, node, type);
     struct span none = {NULL, 0};
     struct span owner = b->n_seen == 0 ? none : name; /* the first owner is QNAME */
 
@@ -398,7 +411,7 @@ static int add_type(struct build *b, struct type_list *l, uint16_t type, uint32_
 static const struct name_node *chain_end(const struct build *b, const struct name_node *n)
 {
     for (int i = 0; i < CHAIN_MAX; i++) {
-        const struct rrset *cname = zone_find(b->z, n->name, RR_CNAME);
+        const struct rrset *cname = set_of(b, n, RR_CNAME);
         struct span target;
 
         if (cname == NULL)

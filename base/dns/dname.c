@@ -275,8 +275,13 @@ int dname_cmp(struct span a, struct span b)
     unsigned nb = label_starts(b, starts_b);
 
     while (na > 0 && nb > 0) {
-        int c = span_cmp_nocase(label_at(a, starts_a[--na]), label_at(b, starts_b[--nb]));
+        struct span label_a = label_at(a, starts_a[--na]);
+        struct span label_b = label_at(b, starts_b[--nb]);
+        int c;
 
+        if (span_eq(label_a, label_b)) /* names of one zone share most of their labels */
+            continue;
+        c = span_cmp_nocase(label_a, label_b);
         if (c != 0)
             return c;
     }
