@@ -7,6 +7,7 @@
 
 #include "base/conf/conf.h"
 #include "base/core/version.h"
+#include "maild/child.h"
 #include "maild/parent.h"
 
 #define CONF_DEFAULT "/etc/signpost/signpost.conf"
@@ -18,7 +19,7 @@ static const char usage[] =
     "\n"
     "  -f, --config FILE   configuration (default " CONF_DEFAULT ")\n"
     "  -n, --check         check configuration, data directory and certificate, and end\n"
-    "      --single        all roles in one process (the default of this version)\n"
+    "      --single        all roles in one process, nothing confined: for debugging\n"
     "  -h, --help          this text\n"
     "  -V, --version       version\n"
     "\n"
@@ -40,6 +41,9 @@ int main(int argc, char **argv)
     struct conf *conf;
     int c, rc;
 
+    /* How a parent starts its roles, and nobody else. */
+    if (argc == 5 && strcmp(argv[1], "--role") == 0)
+        return child_run(argv[2], argv[4]);
     while ((c = getopt_long(argc, argv, "f:nhV", options, NULL)) != -1)
         switch (c) {
         case 'f':
@@ -49,6 +53,7 @@ int main(int argc, char **argv)
             o.check_only = true;
             break;
         case 's':
+            o.is_single = true;
             break;
         case 'h':
             (void)fputs(usage, stdout);

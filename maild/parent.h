@@ -17,6 +17,7 @@ struct parent_options {
     const char *conf_path;
     const struct conf *conf;
     bool check_only; /* -n: everything that can be checked without serving */
+    bool is_single;  /* --single: all roles in this process */
 };
 
 /* Check and, unless check_only, serve until SIGTERM or SIGINT. 0, or -1 with *err. */

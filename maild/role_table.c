@@ -29,6 +29,7 @@ const struct role_info role_table[ROLE_COUNT] = {
                                 .file_octets = SANDBOX_ANY_SIZE, .tasks = 64}}},
     [ROLE_RELAY] = {
         .name = "relay", .start = relay_start, .stop = relay_stop,
+        .starts_outside = true, /* OpenSSL: the system's certificate authorities */
         .confined = {.user = "_signpost-relay", .root = SANDBOX_EMPTY,
                      .calls = SANDBOX_THREADS | SANDBOX_CONNECT,
                      .limits = {.memory_octets = 2 * GIB, .tasks = 256}}},
@@ -52,6 +53,7 @@ const struct role_info role_table[ROLE_COUNT] = {
                                 .file_octets = SHM_FILE, .tasks = 64}}},
     [ROLE_RESOLVER] = {
         .name = "resolver", .start = resolver_role_start, .stop = resolver_role_stop,
+        .starts_outside = true, /* libunbound: root hints, trust anchors */
         .confined = {.user = "_signpost-resolv", .root = SANDBOX_EMPTY,
                      .calls = SANDBOX_THREADS | SANDBOX_PAIR | SANDBOX_UDP |
                               SANDBOX_CONNECT,

@@ -40,14 +40,8 @@ enum role {
 
 #define ROLE_INSTANCES_MAX 16u
 
-/* All that a role gets from outside. What it may not or cannot open itself stands in the bag:
- *
- *     name      text                  descriptor
- *     listen    SERVICE ADDR:PORT     listening TCP socket; one for each port      (edge)
- *     tls       -                     memory file: chain, then private key, PEM    (edge)
- *     control   path                  listening UNIX socket                       (queue)
- *     notify    path                  datagram socket for notices of changes     (signer)
- */
+/* All that a role gets from outside. What it may not or cannot open itself stands in the
+ * bag: maild/given.h. */
 struct role_env {
     enum role self;
     unsigned instance;          /* which of count[self] this is, from 0 */
@@ -70,6 +64,7 @@ struct role_env {
  * must be said to clients before is the business of the message STOP (edge). */
 struct role_info {
     const char *name;
+    bool starts_outside; /* before confinement, since its library reads files then */
     void *(*start)(struct role_env *env, struct err *err);
     void (*stop)(void *state);
     struct sandbox confined; /* what a process of it is left with, before `start` */

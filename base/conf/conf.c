@@ -294,6 +294,12 @@ bool conf_listen(const struct conf *c, size_t i, enum conf_service *service,
            value_listen(conf_nth(c, "listen", i), service, addr, port);
 }
 
+bool conf_listen_value(const char *text, enum conf_service *service, struct ipaddr *addr,
+                       uint16_t *port)
+{
+    return value_listen(text, service, addr, port);
+}
+
 static char *below(const char *dir, const char *rest)
 {
     size_t n = strlen(dir) + 1 + strlen(rest);

@@ -59,6 +59,9 @@ enum conf_service {
 /* The i-th `listen SERVICE ADDR:PORT`; false past the end. */
 bool conf_listen(const struct conf *c, size_t i, enum conf_service *service,
                  struct ipaddr *addr, uint16_t *port);
+/* The same of one such value. False when it is none. */
+bool conf_listen_value(const char *text, enum conf_service *service, struct ipaddr *addr,
+                       uint16_t *port);
 /* The word that names it in `listen`. */
 const char *conf_service_name(enum conf_service service);
 /* "<data_dir>/<rest>" and "<run_dir>/<rest>" in a heap string; the caller frees. */

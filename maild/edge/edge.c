@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/core/mem.h"
@@ -163,24 +164,34 @@ static void begin_stop(struct edge *e, uint64_t call, uint32_t within_ms)
         loop_timer_set(e->stop_timer, within_ms);
 }
 
-/* Read the certificate, again when there is one already. No file, no TLS: the parent has
- * judged whether that may be. */
-static int load_tls(struct edge *e, struct err *err)
+/* Take the certificate out of `fd` (sealed memory, closed here); -1 means that there is none,
+ * and no TLS: the parent has judged whether that may be. */
+static int load_tls(struct edge *e, int fd, struct err *err)
 {
-    const char *chain = conf_text(e->env->conf, "tls_chain");
+    struct span pem;
+    int rc;
 
-    if (e->tls != NULL)
-        return tlsctx_reload(e->tls, err);
-    if (access(chain, F_OK) == -1)
+    if (fd == -1)
         return 0;
-    e->tls = tlsctx_new_server(chain, conf_text(e->env->conf, "tls_key"), err);
-    return e->tls == NULL ? -1 : 0;
+    rc = bag_map(fd, TLSCTX_PEM_MAX + 2, &pem, err);
+    (void)close(fd);
+    if (rc == -1)
+        return -1;
+    if (e->tls == NULL) {
+        e->tls = tlsctx_new_server_pem(pem, err);
+        rc = e->tls == NULL ? -1 : 0;
+    } else {
+        rc = tlsctx_replace(e->tls, pem, err);
+    }
+    if (pem.n > 0)
+        (void)munmap((void *)(uintptr_t)pem.p, pem.n);
+    return rc;
 }
 
-static void reload(struct edge *e, struct ipc *ch, uint64_t call)
+static void reload(struct edge *e, struct ipc *ch, const struct ipc_in *in)
 {
     struct err err = {0};
-    int rc = load_tls(e, &err);
+    int rc = load_tls(e, in->fd, &err);
     const struct m_reloaded m = {.status = rc == 0 ? ANSWER_YES : ANSWER_NO,
                                  .text = span_str(err.text)};
     struct buf out;
@@ -190,7 +201,7 @@ static void reload(struct edge *e, struct ipc *ch, uint64_t call)
     buf_init(&out, 1024);
     wr_init(&w, &out);
     m_reloaded_encode(&m, &w);
-    if (w.is_bad || ipc_reply(ch, call, IPC_RELOADED, buf_all(&out), -1) == -1)
+    if (w.is_bad || ipc_reply(ch, in->call, IPC_RELOADED, buf_all(&out), -1) == -1)
         log_event(e->env->log, LOG_RELOAD_FAILED, LOGF_S("error", err.text));
     buf_free(&out);
 }
@@ -203,12 +214,14 @@ static void on_message(void *ctx, struct ipc *ch, const struct ipc_in *in)
     struct m_reload rm;
     struct m_stop sm;
 
+    if (in->type == IPC_RELOAD && m_reload_decode(in->payload, &rm)) {
+        reload(e, ch, in); /* it owns the descriptor */
+        return;
+    }
     if (in->fd != -1)
         (void)close(in->fd);
     if (in->type == IPC_STOP && m_stop_decode(in->payload, &sm) && !e->is_stopping)
         begin_stop(e, in->call, sm.within_ms);
-    else if (in->type == IPC_RELOAD && m_reload_decode(in->payload, &rm))
-        reload(e, ch, in->call);
 }
 
 static void on_closed(void *ctx, struct ipc *ch)
@@ -246,22 +259,26 @@ static void connect_roles(struct edge *e)
 
 /* Start --------------------------------------------------------------------------------- */
 
-static int open_port(struct edge *e, enum conf_service service, const struct ipaddr *addr,
-                     uint16_t port, struct err *err)
+/* A port that the parent has bound; `text` is its `listen` line: "smtp 192.0.2.1:25". */
+static int take_port(struct edge *e, const char *text, int fd, struct err *err)
 {
-    int fd = listen_open(conf_service_name(service), addr, port, err);
-    char text[IPADDR_TEXT];
+    enum conf_service service;
+    char address[IPADDR_TEXT];
+    struct ipaddr addr;
+    uint16_t port;
     struct port *p;
 
-    if (fd == -1)
-        return -1;
+    if (fd == -1 || !conf_listen_value(text, &service, &addr, &port))
+        return err_set(err, "listen %s: not a port of this role", text);
+    if (e->tls == NULL && (service == CONF_SUBMISSIONS || service == CONF_IMAPS))
+        return err_set(err, "listen %s needs a certificate", text);
     p = mem_new(1, sizeof(*p));
     p->edge = e;
     p->service = service;
     list_add_tail(&e->listeners, &p->link);
-    ipaddr_print(addr, text);
+    ipaddr_print(&addr, address);
     log_event(e->env->log, LOG_LISTEN, LOGF_S("service", conf_service_name(service)),
-              LOGF_S("address", addr->family == 0 ? "*" : text),
+              LOGF_S("address", addr.family == 0 ? "*" : address),
               LOGF_N("port", listen_port(fd)));
     p->listener =
         listener_new(e->env->loop, fd, conf_service_name(service), on_accept, p);
@@ -269,22 +286,12 @@ static int open_port(struct edge *e, enum conf_service service, const struct ipa
     return 0;
 }
 
-static int open_ports(struct edge *e, struct err *err)
+static int take_ports(struct edge *e, struct err *err)
 {
-    enum conf_service service;
-    struct ipaddr addr;
-    uint16_t port;
-
-    for (size_t i = 0; conf_listen(e->env->conf, i, &service, &addr, &port); i++) {
-        if (service == CONF_DNS)
-            continue;
-        if (e->tls == NULL && (service == CONF_SUBMISSIONS || service == CONF_IMAPS))
-            return err_set(err, "listen %s needs a certificate, and there is no %s",
-                           conf_service_name(service),
-                           conf_text(e->env->conf, "tls_chain"));
-        if (open_port(e, service, &addr, port, err) == -1)
+    for (size_t i = 0; *role_given_text(e->env, "listen", i) != '\0'; i++)
+        if (take_port(e, role_given_text(e->env, "listen", i),
+                      role_given(e->env, "listen", i), err) == -1)
             return -1;
-    }
     return 0;
 }
 
@@ -309,11 +316,11 @@ void *edge_start(struct role_env *env, struct err *err)
     e->limits = limits_new(share(env, "sessions_per_client_max"), all, env->rng);
     e->disk = pool_new(env->loop, "edge-disk", DISK_THREADS, all);
     e->stop_timer = loop_timer_new(env->loop, "edge.stop", on_stop_timer, e);
-    if (load_tls(e, err) == -1)
+    if (load_tls(e, role_given(env, "tls", 0), err) == -1)
         goto bad;
     connect_roles(e);
     smtp_driver_start(e);
-    if (open_ports(e, err) == 0)
+    if (take_ports(e, err) == 0)
         return e;
 bad:
     edge_stop(e);

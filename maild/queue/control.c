@@ -470,11 +470,10 @@ static void handle(void *ctx, struct control_req *req, struct span line)
 
 int control_begin(struct queue *q, struct err *err)
 {
-    char path[4096];
+    int fd = role_given(q->env, "control", 0);
 
-    if (snprintf(path, sizeof(path), "%s/maild.ctl",
-                 conf_text(q->env->conf, "run_dir")) >= (int)sizeof(path))
-        return err_set(err, "run_dir: name too long");
-    q->control = control_new(q->env->loop, path, handle, q, err);
-    return q->control == NULL ? -1 : 0;
+    if (fd == -1)
+        return err_set(err, "no control socket was handed over");
+    q->control = control_adopt(q->env->loop, fd, handle, q);
+    return 0;
 }

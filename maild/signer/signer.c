@@ -259,27 +259,22 @@ void *signer_start(struct role_env *env, struct err *err)
 {
     static const struct ipc_handlers handlers = {.message = message};
     struct signer *s = mem_new(1, sizeof(*s));
-    char dir[4096];
+    int fd = role_given(env, "notify", 0);
 
     s->env = env;
     s->cache = map_new(CACHE_MAX, env->rng);
     s->db_pool = pool_new(env->loop, "signer.db", 1, JOBS_MAX);
     s->sign_pool = pool_new(env->loop, "signer.sign", SIGN_THREADS, JOBS_MAX);
     s->poll = loop_timer_new(env->loop, "signer.poll", poll, s);
-    if (snprintf(dir, sizeof(dir), "%s/notify", conf_text(env->conf, "run_dir")) >=
-        (int)sizeof(dir)) {
-        err_set(err, "run_dir: name too long");
-        goto fail;
+    if (fd == -1) {
+        (void)err_set(err, "no notify socket was handed over");
+        signer_stop(s);
+        return NULL;
     }
-    s->notify = notify_listen(env->loop, dir, "maild-signer", notified, s, err);
-    if (s->notify == NULL)
-        goto fail;
+    s->notify = notify_adopt(env->loop, fd, notified, s);
     role_connect(env, ROLE_QUEUE, &handlers, s);
     poll(s);
     return s;
-fail:
-    signer_stop(s);
-    return NULL;
 }
 
 void signer_stop(void *state)

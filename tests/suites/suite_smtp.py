@@ -13,6 +13,7 @@ DOMAIN = "suite.test"
 CONF = """\
 hostname mx.suite.test
 address 127.0.0.1
+privsep seccomp
 data_dir {dir}/data
 run_dir {dir}/run
 privsep seccomp

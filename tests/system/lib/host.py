@@ -32,6 +32,7 @@ CONF = """\
 hostname mx.ours.test
 address {mx}
 ns_name ns1.ours.test
+privsep seccomp
 data_dir {dir}/data
 run_dir {dir}/run
 privsep {privsep}
@@ -58,6 +59,7 @@ NET_FREE_CONF = """\
 hostname mail.load.test
 address 192.0.2.25
 ns_name mail.load.test
+privsep seccomp
 data_dir {dir}/data
 run_dir {dir}/run
 privsep {privsep}

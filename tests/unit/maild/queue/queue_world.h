@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "base/core/mem.h"
+#include "base/io/control.h"
 #include "maild/queue/queue_int.h"
 #include "tests/unit/maild/neighbour.h"
 
@@ -30,6 +31,7 @@ struct world {
     struct loop *loop;
     struct conf *conf;
     struct role_env env;
+    struct bag bag; /* what the parent would hand over */
     struct queue *q;
     struct ipc *peer[ROLE_COUNT]; /* the other ends, played here */
     unsigned count[ROLE_COUNT];   /* instances, where it is more than one */
@@ -212,7 +214,16 @@ static const struct ipc_handlers handlers = {.message = play};
 
 static void start_queue(struct world *w)
 {
+    char path[128];
     struct err err;
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/maild.ctl", w->dir);
+    fd = control_listen(path, &err);
+    if (fd == -1)
+        fail_msg("%s", err.text);
+    bag_init(&w->bag);
+    bag_add(&w->bag, "control", span_str(path), fd);
 
     memset(&w->env, 0, sizeof(w->env));
     w->env.self = ROLE_QUEUE;
@@ -221,6 +232,7 @@ static void start_queue(struct world *w)
     w->env.clock = &w->clock;
     w->env.rng = &w->rng;
     w->env.conf = w->conf;
+    w->env.bag = &w->bag;
     neighbours_count(&w->env);
     for (int r = 0; r < ROLE_COUNT; r++)
         if (w->count[r] > 0)
@@ -238,6 +250,7 @@ static inline void stop_queue(struct world *w)
 {
     queue_stop(w->q);
     w->q = NULL;
+    bag_free(&w->bag);
     for (int r = 0; r < ROLE_COUNT; r++)
         ipc_free(&w->peer[r]);
 }
