@@ -103,7 +103,7 @@ static void fill_env(struct child *c, unsigned instance)
                                .bag = &c->bag,
                                .breach = on_breach,
                                .breach_ctx = c};
-    roles_count(c->conf, c->env.count);
+    role_counts(c->conf, c->env.count);
 }
 
 static int start_role(struct child *c, struct err *err)

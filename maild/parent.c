@@ -224,7 +224,7 @@ static int channels_begin(struct parent *p, struct err *err)
     for (int r = 0; r < ROLE_COUNT; r++)
         p->env.count[r] = 1;
     if (!p->o->is_single)
-        roles_count(p->o->conf, p->env.count);
+        role_counts(p->o->conf, p->env.count);
     role_connect(&p->env, ROLE_EDGE, &handlers, p);
     return 0;
 }

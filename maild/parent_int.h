@@ -41,8 +41,6 @@ struct roles_host {
     void *ctx;
 };
 
-/* How many instances of each role the configuration wants. */
-void roles_count(const struct conf *c, unsigned count[ROLE_COUNT]);
 /* Who is asked starts before who asks; edge, which lets the world in, is last. */
 #define ROLES_STARTED 7
 extern const enum role roles_order[ROLES_STARTED];

@@ -23,13 +23,6 @@ const enum role roles_order[ROLES_STARTED] = {ROLE_RESOLVER, ROLE_DIRECTORY, ROL
                                               ROLE_MAILBOX,  ROLE_RELAY,     ROLE_QUEUE,
                                               ROLE_EDGE};
 
-void roles_count(const struct conf *c, unsigned count[ROLE_COUNT])
-{
-    (void)c;
-    for (int r = 0; r < ROLE_COUNT; r++)
-        count[r] = 1;
-}
-
 static bool speaks(uint8_t a, uint8_t b)
 {
     return role_speaks((enum role)a, (enum role)b);

@@ -13,6 +13,8 @@
 #include "base/core/mem.h"
 #include "base/io/tlsctx_int.h"
 
+#define SYSTEM_CA "/etc/ssl/certs/ca-certificates.crt" /* Debian's and most others' */
+
 struct tlsctx {
     SSL_CTX *ctx;
     bool is_server;
@@ -112,19 +114,21 @@ static int load_certificate(SSL_CTX *ctx, const struct tlsctx *t, struct err *er
     return 0;
 }
 
+/* The system's authorities are taken from the one file that has them all, and now: looking
+ * them up in a folder when they are needed is not for a process without files. */
 static int load_authorities(SSL_CTX *ctx, const struct tlsctx *t, struct err *err)
 {
-    /* The file, all at once; the folder of hashed names would be looked into for each
-     * connection, and a confined role sees no folder. */
-    if (t->ca == NULL)
+    const char *ca = t->ca != NULL ? t->ca : SYSTEM_CA;
+
+    if (t->ca == NULL && access(ca, R_OK) == -1)
         return SSL_CTX_set_default_verify_file(ctx) == 1
                    ? 0
                    : ssl_fail(err, "load", "the system's certificate authorities");
-    if (access(t->ca, R_OK) == -1)
-        return err_sys(err, "certificate authority %s", t->ca);
-    return SSL_CTX_load_verify_file(ctx, t->ca) == 1
+    if (access(ca, R_OK) == -1)
+        return err_sys(err, "certificate authority %s", ca);
+    return SSL_CTX_load_verify_file(ctx, ca) == 1
                ? 0
-               : ssl_fail(err, "certificate authority", t->ca);
+               : ssl_fail(err, "certificate authority", ca);
 }
 
 static SSL_CTX *make(const struct tlsctx *t, struct err *err)
