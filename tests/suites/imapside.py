@@ -13,7 +13,6 @@ VARIANT = os.environ.get("VARIANT", "release")
 CONF = """\
 hostname mail.suite.test
 address 127.0.0.1
-privsep seccomp
 data_dir {dir}/data
 run_dir {dir}/run
 privsep seccomp

@@ -13,7 +13,6 @@ DOMAIN = "suite.test"
 CONF = """\
 hostname mx.suite.test
 address 127.0.0.1
-privsep seccomp
 data_dir {dir}/data
 run_dir {dir}/run
 privsep seccomp

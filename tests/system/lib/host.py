@@ -32,7 +32,6 @@ CONF = """\
 hostname mx.ours.test
 address {mx}
 ns_name ns1.ours.test
-privsep seccomp
 data_dir {dir}/data
 run_dir {dir}/run
 privsep {privsep}
@@ -59,7 +58,6 @@ NET_FREE_CONF = """\
 hostname mail.load.test
 address 192.0.2.25
 ns_name mail.load.test
-privsep seccomp
 data_dir {dir}/data
 run_dir {dir}/run
 privsep {privsep}
