@@ -34,8 +34,8 @@ struct control *control_new(struct loop *l, const char *path, control_fn cb, voi
  * over the descriptor (-1 with *err) and removes the socket file in the end. */
 MUST_USE int control_listen(const char *path, struct err *err);
 struct control *control_adopt(struct loop *l, int fd, control_fn cb, void *ctx);
-/* Disconnects everyone and, unless it was adopted, removes the socket. Requests still open are still the handler's
- * to end. */
+/* Disconnects everyone and, unless it was adopted, removes the socket. Requests still open
+ * are still the handler's to end. */
 void control_free(struct control **c);
 
 /* Send one row: a JSON value without line ends. 0, or -1 when the client is gone or does

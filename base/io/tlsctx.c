@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-/* base/io/tlsctx.c - one SSL_CTX made our way; replaced as a whole by a reload. */
+/* base/io/tlsctx.c - one SSL_CTX made our way; replaced as a whole by a reload.
+ *
+ * Whatever a context needs is read when it is made and kept by OpenSSL: a confined process
+ * has neither the files of its certificate nor the folder of the system's authorities. The
+ * PEM text itself is wiped as soon as it is loaded. */
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
