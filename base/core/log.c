@@ -69,6 +69,20 @@ static void put_digits(char *at, size_t n, int64_t v)
     }
 }
 
+static void put_number(struct line *line, int64_t v)
+{
+    uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    char text[20];
+    size_t at = sizeof text;
+
+    do {
+        text[--at] = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    put(line, "-", v < 0 ? 1 : 0);
+    put(line, text + at, sizeof text - at);
+}
+
 /* 2026-11-22T19:22:00.123Z. Not with gmtime_r, which may read the zone file, and not with
  * snprintf, which costs more than the rest of a line. */
 static void put_time(struct line *line, int64_t wall_us)
@@ -147,14 +161,12 @@ static void put_field(struct line *line, const struct log_field *f,
                       enum log_format format)
 {
     struct span value = f->kind == LOGF_SPAN ? f->span : span_str(f->text);
-    char number[32];
 
     put_str(line, format == LOG_FORMAT_JSON ? ",\"" : " ");
     put_str(line, f->key);
     put_str(line, format == LOG_FORMAT_JSON ? "\":" : "=");
     if (f->kind == LOGF_INT) {
-        (void)snprintf(number, sizeof number, "%lld", (long long)f->number);
-        put_str(line, number);
+        put_number(line, f->number);
     } else if (format == LOG_FORMAT_TEXT && is_plain(value)) {
         put(line, value.p, value.n);
     } else {

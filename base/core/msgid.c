@@ -7,17 +7,19 @@
 
 #include <string.h>
 
-#define SLICE_S (86400 / 2)
+#define SLICE_MS (86400000u / 2)
 
 static const char alphabet[] = "abcdefghijklmnopqrstuvwxyz234567";
 
-void msgid_new(struct msgid *id, struct rng *rng, int64_t now_s)
+void msgid_new(struct msgid *id, struct rng *rng, int64_t wall_us)
 {
-    uint64_t slice = (uint64_t)now_s / SLICE_S;
+    uint64_t ms = (uint64_t)wall_us / 1000;
+    uint64_t time = (ms / SLICE_MS) % 1024 << 26 | ms % SLICE_MS; /* 36 bits */
 
     rng_fill(rng, id->b, sizeof id->b);
-    id->b[0] = (uint8_t)(slice >> 2 & 0xff);
-    id->b[1] = (uint8_t)((slice & 3) << 6 | (id->b[1] & 0x3f));
+    for (unsigned i = 0; i < 4; i++)
+        id->b[i] = (uint8_t)(time >> (28 - 8 * i) & 0xff);
+    id->b[4] = (uint8_t)((time & 0x0f) << 4 | (id->b[4] & 0x0f));
 }
 
 bool msgid_eq(const struct msgid *a, const struct msgid *b)

@@ -89,12 +89,35 @@ struct span header_body(struct span message)
     return span_drop(message, header_size(message));
 }
 
+/* Pass over a field that begins with another letter than `c`: most do. False when it takes
+ * a closer look, and at the end. */
+static bool skip_other(struct header_iter *it, uint8_t c)
+{
+    struct span rest = span_drop(it->message, it->pos);
+    size_t n;
+
+    if (it->is_done || rest.n == 0 || rest.p[0] == '\r' || rest.p[0] == '\n' ||
+        ascii_lower(rest.p[0]) == c)
+        return false;
+    n = line_octets(rest);
+    while (n < rest.n && is_blank(rest.p[n]))
+        n += line_octets(span_drop(rest, n));
+    it->pos += n;
+    return true;
+}
+
 bool header_find_next(struct header_iter *it, const char *name, struct header_field *f)
 {
-    while (header_next(it, f))
+    uint8_t c = ascii_lower((uint8_t)name[0]);
+
+    for (;;) {
+        while (skip_other(it, c))
+            ;
+        if (!header_next(it, f))
+            return false;
         if (span_eq_str_nocase(f->name, name))
             return true;
-    return false;
+    }
 }
 
 bool header_find(struct span message, const char *name, struct header_field *f)

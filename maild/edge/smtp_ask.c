@@ -63,7 +63,7 @@ void driver_verdict(struct driver *d, const char *outcome, const char *sender,
     if (d->body != NULL)
         m.id = d->id;
     else
-        msgid_new(&m.id, d->base.edge->env->rng, clock_wall_s(d->base.edge->env->clock));
+        msgid_new(&m.id, d->base.edge->env->rng, clock_wall_us(d->base.edge->env->clock));
     m.peer = span_str(peer);
     m.facts = buf_all(&facts);
     wr_init(&w, &out);
@@ -278,7 +278,8 @@ static void on_body_ready(void *ctx)
 void driver_keep_body(struct driver *d, struct span octets)
 {
     if (d->body == NULL) {
-        msgid_new(&d->id, d->base.edge->env->rng, clock_wall_s(d->base.edge->env->clock));
+        msgid_new(&d->id, d->base.edge->env->rng,
+                  clock_wall_us(d->base.edge->env->clock));
         d->body = body_new(d->base.edge, &d->id, on_body_ready, d);
     }
     body_append(d->body, octets);

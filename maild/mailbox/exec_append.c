@@ -254,7 +254,7 @@ void append_begin(struct client *c)
     }
     msg->fd = -1;
     msg->file.account = c->account->id;
-    msgid_new(&msg->file.id, c->m->env->rng, a->now_s);
+    msgid_new(&msg->file.id, c->m->env->rng, clock_wall_us(c->m->env->clock));
     msg->file.size = c->proto.append.size;
     msg->date_s = c->proto.append.has_date ? c->proto.append.date_s : a->now_s;
     if (!account_flags(c->account, &c->proto.append.flags, &msg->flags))

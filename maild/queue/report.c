@@ -301,7 +301,7 @@ bool report_begin(struct queue *q, struct qmsg *m)
         free(r);
         return false;
     }
-    msgid_new(&r->id, q->env->rng, now_s);
+    msgid_new(&r->id, q->env->rng, clock_wall_us(q->env->clock));
     list_add_tail(&q->reports, &r->link);
     m->is_reporting = true;
     return true;

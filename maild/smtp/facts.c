@@ -37,7 +37,7 @@ static int member(struct buf *out, const char *key, const char *value)
         return 0;
     if (out->len > 0 && out->data[out->len - 1] != '{' && buf_byte(out, ',') == -1)
         return -1;
-    if (buf_printf(out, "\"%s\":", key) == -1)
+    if (buf_byte(out, '"') == -1 || buf_str(out, key) == -1 || buf_str(out, "\":") == -1)
         return -1;
     return facts_string(out, span_str(value));
 }

@@ -186,24 +186,31 @@ static void test_message_ids(void **state)
     assert_string_equal(text, "77777777777777777777777774");
 }
 
-/* The first two characters count half days, so that files of one time share a folder. */
-static void test_msgid_begins_with_its_half_day(void **state)
+/* The first two characters count half days, so that files of one time share a folder; what
+ * comes later sorts behind. */
+static void test_msgid_begins_with_its_time(void **state)
 {
+    static const int64_t half_day_us = 43200 * INT64_C(1000000);
     static const struct {
-        int64_t now_s;
+        int64_t half_days, us;
         const char *want;
-    } cases[] = {{0, "aa"},          {43199, "aa"},          {43200, "ab"},
-                 {32 * 43200, "ba"}, {1023 * 43200LL, "77"}, {1024 * 43200LL, "aa"}};
+    } cases[] = {{0, 0, "aa"},  {0, 43199999999, "aa"}, {1, 0, "ab"},
+                 {32, 0, "ba"}, {1023, 0, "77"},        {1024, 0, "aa"}};
+    struct msgid id = {{0}}, before = {{0}};
     char text[MSGID_TEXT + 1];
     struct rng rng;
-    struct msgid id;
 
     (void)state;
     rng_seeded_init(&rng, 3);
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
-        msgid_new(&id, &rng, cases[i].now_s);
+        msgid_new(&id, &rng, cases[i].half_days * half_day_us + cases[i].us);
         msgid_print(&id, text);
         assert_memory_equal(text, cases[i].want, 2);
+    }
+    for (int64_t us = 0; us < half_day_us; us += 987654321) {
+        msgid_new(&id, &rng, us);
+        assert_true(us == 0 || memcmp(id.b, before.b, sizeof id.b) > 0);
+        before = id;
     }
 }
 
@@ -216,7 +223,7 @@ int main(void)
         cmocka_unit_test(test_an_error_stays_one_line),
         cmocka_unit_test(test_clocks),
         cmocka_unit_test(test_random_sources),
-        cmocka_unit_test(test_msgid_begins_with_its_half_day),
+        cmocka_unit_test(test_msgid_begins_with_its_time),
         cmocka_unit_test(test_message_ids),
     };
 
