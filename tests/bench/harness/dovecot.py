@@ -7,11 +7,10 @@ cost that ours use (N=2^15, r=8, p=1), through crypt(3).
 """
 import ctypes
 import os
-import shutil
 
 from .mail import DOMAIN, PASSWORD
 from .process import Server, wait_until
-from .settings import WORK
+from .settings import fresh
 
 SCRYPT_SETTING = b"$7$D6..../....saltsaltsalt"
 
@@ -65,8 +64,7 @@ class Dovecot:
     def __init__(self, store, port, tls, users):
         self.name = "dovecot-" + store
         self.imap, self.imaps = port, port + 1
-        self.dir = os.path.join(WORK, "imap", self.name)
-        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir = fresh(self.name)
         os.makedirs(os.path.join(self.dir, "mail"))
         os.chown(os.path.join(self.dir, "mail"), 65534, 65534)
         hashed = crypt(PASSWORD)
@@ -93,7 +91,6 @@ class Dovecot:
 
     def stop(self):
         self.server.stop()
-        shutil.rmtree(os.path.join(self.dir, "mail"), ignore_errors=True)
 
 
 def crypt(password):

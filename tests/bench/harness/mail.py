@@ -9,12 +9,11 @@ import grp
 import imaplib
 import os
 import pwd
-import shutil
 import socket
 import sys
 
 from .process import Server, wait_until
-from .settings import BIN, ROOT, WORK
+from .settings import BIN, ROOT, fresh
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "system"))
 from lib.host import Host  # noqa: E402
@@ -53,9 +52,9 @@ class OurMail:
     """maild on loopback, whether it is one process or a tree."""
     name = "ours"
 
-    def __init__(self, area, port, more=""):
+    def __init__(self, port, more=""):
         self.port, self.imap, self.imaps = port, port + 1, port + 2
-        self.host = Host("bench-" + area, conf=OURS_CONF.format(
+        self.host = Host(fresh("ours"), conf=OURS_CONF.format(
             smtp=port, imap=self.imap, imaps=self.imaps, more=more))
         self.host.setup(DOMAIN, USERS, PASSWORD)
         for here, there in ELSEWHERE.items():
@@ -89,7 +88,6 @@ class OurMail:
             b.shutdown()
         self.boxes = []
         self.server.stop()
-        shutil.rmtree(self.host.path("data"), ignore_errors=True)
 
 
 MAIN_CF = """\
@@ -151,10 +149,9 @@ class Postfix:
     """Debian's Postfix with its shipped limits of concurrency, in a folder of its own."""
     name = "postfix"
 
-    def __init__(self, area, port, more=""):
+    def __init__(self, port, more=""):
         self.port = port
-        self.dir = os.path.join(WORK, area, "postfix")
-        shutil.rmtree(self.dir, ignore_errors=True)
+        self.dir = fresh("postfix")
         for sub in ("", "queue", "data", "mail", "conf"):
             os.makedirs(self.path(sub), exist_ok=True)
         postfix, nobody = pwd.getpwnam("postfix"), pwd.getpwnam("nobody")
@@ -200,4 +197,3 @@ class Postfix:
 
     def stop(self):
         self.server.stop()
-        shutil.rmtree(self.path("mail"), ignore_errors=True)

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 from .process import SERVER_CORE, Failed, Server, on_core
-from .settings import BIN, BENCH_BIN, TOOLS
+from .settings import BENCH_BIN, BIN, TOOLS, fresh
 
 ZONE = "d%d.load.test"
 
@@ -25,11 +25,9 @@ def control(argv, text=None):
 class NameServer:
     """`data` is shared by all: z/ (master files), db/ (our database), queries."""
 
-    def __init__(self, name, port, data, folder, zones):
+    def __init__(self, name, port, data, zones):
         self.name, self.port, self.data, self.zones = name, port, data, zones
-        self.dir = os.path.join(folder, name)
-        shutil.rmtree(self.dir, ignore_errors=True)
-        os.makedirs(self.dir)
+        self.dir = fresh(name)
         self.configure()
         self.server = Server(name, self.argv(), self.path("log"))
 

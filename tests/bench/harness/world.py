@@ -9,7 +9,7 @@ import struct
 
 from .private import make_etc
 from .process import LOAD_CORE, Failed, Server, wait_until
-from .settings import BENCH_BIN
+from .settings import BENCH_BIN, fresh
 
 NAMES, SINK = "127.0.0.53", "127.9.0.1"
 
@@ -49,9 +49,8 @@ zone:
 class World:
     OURS_CONF = "resolver_forward %s\n" % NAMES
 
-    def __init__(self, folder):
-        self.dir = os.path.join(folder, "world")
-        os.makedirs(self.dir, exist_ok=True)
+    def __init__(self):
+        self.dir = fresh("world")
         self.write("root.zone", ZONE)
         names = ["nsd", "-d", "-c", self.write("nsd.conf", CONF.format(dir=self.dir))]
         self.counter = os.path.join(self.dir, "count")

@@ -13,7 +13,7 @@ import time
 from ..figures import Figures
 from ..names import ZONE, Echo, Knot, Nsd, Ours
 from ..process import Failed, cpu_seconds, load, pss_mb, wait_until
-from ..settings import BENCH_BIN, RESULTS, TOOLS, progress
+from ..settings import BENCH_BIN, RESULTS, TOOLS, WORK, progress
 
 ZONES, SPARE, QUERIES = 10000, 64, 100000
 DNSLOAD = os.path.join(BENCH_BIN, "dnsload")
@@ -26,9 +26,9 @@ TCP, TCP_CPU, P50, P99 = "TCP rate, 10 kept connections", "TCP CPU", \
 ADD = "zone added until answered"
 
 
-def prepare(folder):
+def prepare():
     """The data all serve; made once, since it is the same each time but for the keys."""
-    data = os.path.join(folder, "data")
+    data = os.path.join(WORK, "dns")
     stamp = os.path.join(data, "done-%d" % ZONES)
     if os.path.exists(stamp):
         return data
@@ -144,15 +144,14 @@ def one_round(figures, servers, echo, data, seconds, number):
 
 def run(settings):
     rounds, seconds = settings.rounds or 5, settings.seconds or 3
-    folder = settings.folder("dns")
-    data = prepare(folder)
+    data = prepare()
     figures = Figures("dns", RESULTS, rounds)
     declare(figures)
     for number in range(rounds):
         # New folders, so that every round starts with a database that lacks the added zones.
-        servers = [c(name, 5301 + i, data, folder, ZONES)
+        servers = [c(name, 5301 + i, data, ZONES)
                    for i, (c, name) in enumerate(((Ours, "ours"), (Nsd, "nsd"), (Knot, "knot")))]
-        echo = Echo("echo", 5310, data, folder, ZONES)
+        echo = Echo("echo", 5310, data, ZONES)
         progress("dns: round %d of %d" % (number + 1, rounds))
         try:
             one_round(figures, servers, echo, data, seconds, number)

@@ -14,7 +14,7 @@ from ..figures import Figures
 from ..mail import DOMAIN, PASSWORD, OurMail
 from ..private import Brake, make_etc
 from ..process import Failed, cpu_seconds, load, pss_mb
-from ..settings import BENCH_BIN, RESULTS, progress
+from ..settings import BENCH_BIN, RESULTS, fresh, progress
 
 IMAPLOAD = os.path.join(BENCH_BIN, "imapload")
 PACKAGES = ["dovecot-core"]
@@ -153,17 +153,14 @@ def one_round(figures, servers, seconds):
 
 def run(settings):
     rounds, seconds = settings.rounds or 3, settings.seconds or 1
-    folder = settings.folder("imap")
     make_etc()
     figures = Figures("imap", RESULTS, rounds)
     declare(figures)
-    ours = OurMail("imap", 2725)
+    ours = OurMail(2725)
     for i in range(USERS):
         ours.host.add_account("s%d@%s" % (i, DOMAIN))
     servers = [ours]
-    tls = os.path.join(folder, "tls")
-    shutil.rmtree(tls, ignore_errors=True)
-    shutil.copytree(ours.host.path("data", "tls"), tls)
+    tls = shutil.copytree(ours.host.path("data", "tls"), os.path.join(fresh("tls"), "tls"))
     servers += [Dovecot(s, 2800 + 10 * i, tls, USERS) for i, s in enumerate(STORES)]
     try:
         for s in servers:

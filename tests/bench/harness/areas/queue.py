@@ -49,12 +49,12 @@ def one_round(figures, servers, world, seconds):
 
 def run(settings):
     rounds, seconds = settings.rounds or 3, settings.seconds or 2
-    world = World(settings.folder("queue"))
+    world = World()
     figures = Figures("queue", RESULTS, rounds)
     declare(figures)
     for number in range(rounds):
         progress("queue: round %d of %d" % (number + 1, rounds))
-        servers = [OurMail("queue", 3525, world.OURS_CONF), Postfix("queue", 3625)]
+        servers = [OurMail(3525, world.OURS_CONF), Postfix(3625)]
         try:
             world.start()
             for s in servers:

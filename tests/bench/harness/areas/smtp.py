@@ -82,12 +82,12 @@ def one_round(figures, servers, seconds):
 
 def run(settings):
     rounds, seconds = settings.rounds or 3, settings.seconds or 2
-    world = World(settings.folder("smtp"))
+    world = World()
     figures = Figures("smtp", RESULTS, rounds)
     declare(figures)
     for number in range(rounds):
         progress("smtp: round %d of %d" % (number + 1, rounds))
-        servers = [OurMail("smtp", 2525, world.OURS_CONF), Postfix("smtp", 2625)]
+        servers = [OurMail(2525, world.OURS_CONF), Postfix(2625)]
         try:
             world.start()
             for s in servers:
