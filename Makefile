@@ -31,6 +31,7 @@ need_run := build
 need_demo := system
 need_crashload := system
 need_crash := system
+need_fail := system
 need_fuzz := fuzz
 need_fuzz-long := fuzz
 need_fuzz-merge := fuzz
@@ -164,6 +165,8 @@ hostile: all tools ## legitimate mail beside 200 hostile connections (root; MINU
 	@tests/system/hostile $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 crash: all $(B)/crash/fsrec.so ## stopped at every file operation, started again, looked at (root)
 	@tests/crash/crash $(ARGS)
+fail: all $(B)/crash/fsrec.so ## every file operation fails in turn, the daemon stays up (root)
+	@tests/crash/fail $(ARGS)
 soak: all tools ## 30 minutes at half load: nothing grows but what remembers (root; MINUTES=30)
 	@tests/system/soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
 addlatency: all tools ## a new domain is answered within 50 ms under 10,000 queries/s
@@ -290,5 +293,5 @@ help: ## this list
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
-.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crash crashload hostile soak addlatency asan tsan valgrind layers style pure tidy cppcheck manlint shellcheck lint format \
+.PHONY: all tools fuzz fuzz-long fuzz-merge fuzz-replay fuzz-coverage fuzz-report fuzz-programs fuzz-replays unit run demo system crash fail crashload hostile soak addlatency asan tsan valgrind layers style pure tidy cppcheck manlint shellcheck lint format \
 	format-check check check-fresh install uninstall clean help

@@ -87,7 +87,9 @@ static int fail(const struct db *db, int code, const char *sql, struct err *err)
     else
         (void)err_set(err, "%s: %s", db->path, sqlite3_errmsg(db->h));
     if (err != NULL)
-        err->sys = is_damage(code) ? EUCLEAN : sys;
+        err->sys = is_damage(code)                ? EUCLEAN
+                   : (code & 0xff) == SQLITE_FULL ? ENOSPC
+                                                  : sys;
     return -1;
 }
 

@@ -13,6 +13,8 @@
  *   3. Responses gather in `out` and leave in client_flush(); a command that makes many
  *      stops while client_is_choked() and goes on from on_writable. */
 #include <assert.h>
+#include <errno.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -175,7 +177,11 @@ void client_fail(struct client *c, enum index_result r, const struct err *err)
     }
     log_event(c->m->env->log, LOG_IMAP_FAILED, LOGF_N("account", c->account->id),
               LOGF_S("error", err == NULL ? "" : err->text));
-    client_reply(c, "NO", "SERVERBUG", "it failed here; the server's log says why");
+    if (err != NULL && (err->sys == ENOSPC || err->sys == EDQUOT)) /* RFC 5530 3 */
+        client_reply(c, "NO", "OVERQUOTA", "the disk is full; nothing was changed");
+    else
+        client_reply(c, "NO", "UNAVAILABLE",
+                     "it failed here, nothing was changed; the server's log says why");
 }
 
 /* ---- running commands ------------------------------------------------------------- */

@@ -87,6 +87,8 @@ static void cp_settled(void *ctx, const struct ipc_in *in)
         return;
     }
     journal_release(q->journal, q->cp.mark);
+    /* A row that could not be written before, and was now, may be due already. */
+    q->next_due_s = 0;
     settle_all(q, q->settles);
     cp_end(q, NULL);
 }

@@ -16,9 +16,9 @@ brings the other along. Real file systems promise more, so what survives here su
 import os
 import struct
 
-CREATE, WRITE, SIZE, SYNC, SYNC_DIR, LINK, UNLINK, RENAME, MKDIR, RMDIR, GROW, SENT = range(1, 13)
+CREATE, WRITE, SIZE, SYNC, SYNC_DIR, LINK, UNLINK, RENAME, MKDIR, RMDIR, GROW, SENT, SYNC_ALL = range(1, 14)
 NAMES = ("", "create", "write", "size", "sync", "sync folder", "link", "unlink", "rename",
-         "mkdir", "rmdir", "grow", "sent")
+         "mkdir", "rmdir", "grow", "sent", "sync all")
 HEAD = struct.Struct("<BQQQIII")
 SECTOR = 512
 WAYS = ("kill", "power", "names", "torn")
@@ -142,7 +142,10 @@ class Disk:
         node = self.nodes.get(op.ino)
         if node is None:
             raise ValueError("an operation on something unknown: %s" % op)
-        if k in (CREATE, LINK, MKDIR):
+        if k == SYNC_ALL:
+            for each in self.nodes.values():
+                each.sync()
+        elif k in (CREATE, LINK, MKDIR):
             if op.ino2 not in self.nodes:
                 self.nodes[op.ino2] = Folder() if k == MKDIR else File()
             node.put(op.name, op.ino2)

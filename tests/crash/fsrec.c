@@ -49,7 +49,8 @@ enum kind {
     OP_MKDIR,
     OP_RMDIR,
     OP_GROW,
-    OP_SENT
+    OP_SENT,
+    OP_SYNC_ALL
 };
 
 enum mode {
@@ -444,6 +445,11 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
     return on_fd(SYS_fdatasync, OP_SYNC, fd, 0);
+}
+
+int syncfs(int fd)
+{
+    return on_fd(SYS_syncfs, OP_SYNC_ALL, fd, 0);
 }
 
 /* ---- names ------------------------------------------------------------------------------ */
