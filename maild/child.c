@@ -121,6 +121,8 @@ static int confine(struct child *c, struct err *err)
         return -1;
     /* What a role makes in the data directory, its group may use: docs/SECURITY.md. */
     (void)umask(host.level == SANDBOX_FULL ? 007 : 027);
+    if (host.level != SANDBOX_OFF && role_table[c->role].prepare != NULL)
+        role_table[c->role].prepare();
     if (sandbox_enter(sandbox, &host, err) == -1)
         return err_wrap(err, "confinement");
     if (host.level == SANDBOX_FULL && sandbox->root == SANDBOX_DATA)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* maild/role_table.c - every role: start, stop, and what its process is left with; apart
  * from roles.c so that a role's unit test does not pull in all the others. */
+#include "base/msg/encword.h"
 #include "maild/roles.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -34,7 +35,8 @@ const struct role_info role_table[ROLE_COUNT] = {
                      .calls = SANDBOX_THREADS | SANDBOX_CONNECT,
                      .limits = {.memory_octets = 2 * GIB, .tasks = 256}}},
     [ROLE_MAILBOX] = {
-        .name = "mailbox", .start = mailbox_start, .stop = mailbox_stop,
+        .name = "mailbox", .prepare = charset_keep, /* SEARCH */
+        .start = mailbox_start, .stop = mailbox_stop,
         .confined = {.user = "_signpost-mail", .root = SANDBOX_DATA,
                      .calls = SANDBOX_THREADS | SANDBOX_READ | SANDBOX_FILES,
                      .limits = {.memory_octets = 8 * GIB,

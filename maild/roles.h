@@ -64,7 +64,8 @@ struct role_env {
  * must be said to clients before is the business of the message STOP (edge). */
 struct role_info {
     const char *name;
-    bool starts_outside; /* before confinement, since its library reads files then */
+    bool starts_outside;   /* before confinement, since its library reads files then */
+    void (*prepare)(void); /* before confinement: what a library reads later; or NULL */
     void *(*start)(struct role_env *env, struct err *err);
     void (*stop)(void *state);
     struct sandbox confined; /* what a process of it is left with, before `start` */

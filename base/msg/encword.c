@@ -138,6 +138,24 @@ bool charset_is_known(struct span charset)
     return true;
 }
 
+void charset_keep(void)
+{
+    static const char *const names[] = {
+        "ISO-8859-1",   "ISO-8859-2",   "ISO-8859-3",   "ISO-8859-4",   "ISO-8859-5",
+        "ISO-8859-6",   "ISO-8859-7",   "ISO-8859-8",   "ISO-8859-9",   "ISO-8859-10",
+        "ISO-8859-11",  "ISO-8859-13",  "ISO-8859-14",  "ISO-8859-15",  "ISO-8859-16",
+        "WINDOWS-1250", "WINDOWS-1251", "WINDOWS-1252", "WINDOWS-1253", "WINDOWS-1254",
+        "WINDOWS-1255", "WINDOWS-1256", "WINDOWS-1257", "WINDOWS-1258", "WINDOWS-874",
+        "KOI8-R",       "KOI8-U",       "IBM850",       "IBM866",       "MACINTOSH",
+        "GB2312",       "GBK",          "GB18030",      "BIG5",         "BIG5-HKSCS",
+        "ISO-2022-JP",  "EUC-JP",       "SHIFT_JIS",    "ISO-2022-KR",  "EUC-KR",
+        "UHC",          "TIS-620",      "UTF-7",        "UTF-16"};
+
+    /* Never closed: iconv(3) forgets a charset that nobody holds. */
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        (void)iconv_open("UTF-8", names[i]);
+}
+
 bool charset_to_utf8(struct span charset, struct span in, struct buf *out)
 {
     char piece[1024], *src;

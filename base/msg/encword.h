@@ -20,6 +20,9 @@
 bool charset_to_utf8(struct span charset, struct span in, struct buf *out);
 /* True when iconv(3) or we know the name. */
 bool charset_is_known(struct span charset);
+/* Have iconv(3) load what the charsets of mail need, for the life of the process: it reads a
+ * file for each, which a confined process cannot. */
+void charset_keep(void);
 /* Well-formed UTF-8 (RFC 3629: shortest forms, no surrogates). */
 bool utf8_is_valid(struct span s);
 

@@ -33,6 +33,7 @@
 
 #include "base/core/mem.h"
 #include "base/io/sandbox.h"
+#include "base/msg/encword.h"
 
 enum { MIB = 1024 * 1024 };
 
@@ -236,6 +237,37 @@ static void test_groups_allow_what_they_are_for(void **state)
     must_live("database, unlink", SANDBOX_READ | SANDBOX_DATABASE, do_unlink_refused);
     must_live("files", SANDBOX_READ | SANDBOX_FILES, do_open_write);
     must_live("files, mkdir", SANDBOX_READ | SANDBOX_FILES, do_mkdir);
+}
+
+static bool is_cyrillic(const char *charset, const char *octets)
+{
+    struct buf out;
+    bool is_right;
+
+    buf_init(&out, 64);
+    is_right = charset_to_utf8(span_str(charset), span_str(octets), &out) &&
+               span_eq(buf_all(&out), span_str("\xd0\x94\xd0\xb0")); /* "Da" */
+    buf_free(&out);
+    return is_right;
+}
+
+/* With no way to open a file: what was kept is there, by any letter case. */
+static int do_charsets(void)
+{
+    for (int i = 0; i < 3; i++)
+        if (!is_cyrillic("koi8-r", "\xe4\xc1") ||
+            !is_cyrillic("Windows-1251", "\xc4\xe0"))
+            return 1;
+    return 0;
+}
+
+static void test_kept_charsets_outlive_confinement(void **state)
+{
+    (void)state;
+    if (is_sanitized())
+        skip();
+    charset_keep();
+    must_live("charsets", 0, do_charsets);
 }
 
 static void test_abort_stays_an_abort(void **state)
@@ -708,6 +740,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_groups_allow_what_they_are_for),
+        cmocka_unit_test(test_kept_charsets_outlive_confinement),
         cmocka_unit_test(test_abort_stays_an_abort),
         cmocka_unit_test(test_everything_else_ends_the_process_and_is_named),
         cmocka_unit_test(test_a_foreign_abi_is_killed_at_once),
