@@ -175,9 +175,12 @@ static void on_file(void *ctx, const struct ipc_in *in)
     b->call = NULL;
     if (in == NULL || !m_body_file_decode(in->payload, &m) || m.status != ANSWER_YES ||
         in->fd == -1) {
+        bool is_full =
+            in != NULL && m_body_file_decode(in->payload, &m) && m.status == ANSWER_NO;
+
         if (in != NULL && in->fd != -1)
             (void)close(in->fd);
-        fail(b, 0);
+        fail(b, is_full ? ENOSPC : 0);
     } else {
         b->job = mem_new(1, sizeof(*b->job));
         b->job->body = b;

@@ -7,6 +7,7 @@
  *
  * Opening and removing are jobs of a pool with one thread, so that a BODY_DROP that comes right
  * behind its BODY_OPEN finds the file. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -37,7 +38,10 @@ static void open_work(void *ctx)
 
 static void open_reply(struct body_job *o)
 {
-    const struct m_body_file r = {.status = o->fd == -1 ? ANSWER_LATER : ANSWER_YES};
+    bool is_full = o->q->is_disk_full || o->err.sys == ENOSPC || o->err.sys == EDQUOT;
+    const struct m_body_file r = {.status = o->fd != -1 ? ANSWER_YES
+                                            : is_full   ? ANSWER_NO
+                                                        : ANSWER_LATER};
     struct buf payload;
     struct wr w;
 
