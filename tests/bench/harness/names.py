@@ -48,7 +48,7 @@ class Ours(NameServer):
         shutil.copytree(os.path.join(self.data, "db"), self.path("data"))
         self.write("conf", "hostname mail.load.test\naddress 192.0.2.25\nns_name mail.load.test\n"
                    "data_dir %s\nrun_dir %s\nprivsep seccomp\nlisten dns 127.0.0.1:%d\ndns_threads 1\n"
-                   "log_level warn\n" % (self.path("data"), self.path("run"), self.port))
+                   "log_level info\n" % (self.path("data"), self.path("run"), self.port))
 
     def argv(self):
         return [os.path.join(BIN, "dnsd"), "-f", self.path("conf")]

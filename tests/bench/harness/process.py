@@ -97,8 +97,11 @@ class Server:
 
     def check(self):
         if self.proc is None or self.proc.poll() is not None:
-            with open(self.log, errors="replace") as f:
-                raise Failed("%s is not running; its log ends: %s" % (self.name, f.read()[-600:]))
+            raise Failed("%s is not running; its log ends: %s" % (self.name, self.last_words()))
+
+    def last_words(self):
+        with open(self.log, errors="replace") as f:
+            return f.read()[-600:]
 
     def pid(self):
         self.check()

@@ -125,7 +125,7 @@ def add_zone(figures, s, number):
         wait_until("the new zone of " + s.name, lambda: ask(s.port, ZONE % number), 20, 0.0002)
         figures.add(ADD, s.name, (time.monotonic() - since) * 1e3)
     except Failed as e:
-        figures.fail(ADD, s.name, str(e))
+        figures.fail(ADD, s.name, "%s; its log ends: %s" % (e, s.server.last_words()))
 
 
 def declare(figures):
