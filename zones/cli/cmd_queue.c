@@ -369,7 +369,8 @@ static void status_row(void *ctx, struct span json)
 
     (void)ctx;
     if (strcmp(text_at(row, "row"), "role") == 0) {
-        (void)printf("  role %-13s %s\n", text_at(row, "name"),
+        (void)printf("  role %-10s %2lld %s\n", text_at(row, "name"),
+                     (long long)json_integer_value(json_object_get(row, "instance")),
                      json_is_true(json_object_get(row, "is_connected"))
                          ? "connected"
                          : "not connected");
