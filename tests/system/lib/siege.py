@@ -14,8 +14,9 @@ import time
 
 from .crashload import LOADER
 from .host import MX, NS, PATIENCE, ROOT, VARIANT, Failed, wait_until
-from .mail import context, message, smtp
-from .watch import Canary, Peaks, SlowCallbacks, settled_descriptors, snapshot
+from .mail import context, inbox, message, smtp
+from .watch import (Canary, Peaks, SlowCallbacks, processor_time, settled_descriptors,
+                    snapshot, stolen)
 
 HOSTILE = os.path.join(ROOT, "build", VARIANT, "tools", "hostile")
 LEGIT_SOURCE = "127.53.0.31"  # another address than any foe; has a name in the test internet
@@ -181,6 +182,7 @@ class Siege:
         self.rcpts = ["ann@ours.test", "bea@ours.test"]
         self.daemons = [host.maild, host.dnsd]
         self.rates = {"calm": [], "hostile": []}
+        self.cost = {}
         self.faults, self.phases, self.total = [], 0, 0
 
     def phase(self, kind, seconds, settle=3):
@@ -193,7 +195,9 @@ class Siege:
             load = loader(self.host, log, settle + seconds + 1, self.sessions, self.rcpts)
             windows = Windows(log)
             time.sleep(settle)
+            cpu = processor_time(self.daemons)
             rates = windows.rates(seconds)
+            self.note_cost(kind, sum(rates), len(rates), cpu)
             out, _ = load.communicate(timeout=120 * PATIENCE)
         finally:
             if enemy:
@@ -209,11 +213,34 @@ class Siege:
                     len(twice), out.strip().partition("(")[2].partition("), ")[2]))
         self.faults += ["lost " + i for i in lost[:5]] + ["twice " + i for i in twice[:5]]
 
-    def run(self, plan):
-        """plan: [(kind, seconds), ...]. Returns a list of faults, empty when all held."""
+    def note_cost(self, kind, messages, seconds, before):
+        """Processor time of each process in a phase, with what it did meanwhile."""
+        for name, t in processor_time(self.daemons).items():
+            c = self.cost.setdefault(name, {"calm": [0.0, 0, 0], "hostile": [0.0, 0, 0]})[kind]
+            c[0] += t - before.get(name, t)
+            c[1] += messages
+            c[2] += seconds
+
+    def foes_cost(self):
+        """{process: ms of processor time a second that the foes took}: what its time in hostile
+        phases is more than that of as many messages in calm ones. Does not depend on
+        what else the machine does."""
+        out = {}
+        for name, c in self.cost.items():
+            (calm, messages, _), (hostile, beside, seconds) = c["calm"], c["hostile"]
+            if messages and seconds:
+                out[name] = max(0.0, hostile - calm / messages * beside) / seconds * 1e3
+        return out
+
+    def run(self, plan, slow_times=1):
+        """plan: [(kind, seconds), ...]. Returns a list of faults, empty when all held. A callback
+        is one when it was slow `slow_times`."""
+        stolen_before = stolen()
         fill_victim(self.host)
+        inbox(self.host, VICTIM)
         self.phase("calm", 3, settle=1)  # everything opened once, then counted
         self.rates["calm"].clear()
+        self.cost.clear()
         before = snapshot(self.daemons)
         slow = SlowCallbacks(self.daemons)
         with Canary() as canary, Peaks(self.daemons) as peaks, Names() as names:
@@ -222,14 +249,19 @@ class Siege:
         self.say("foes of the last hostile phase:\n" + self.report.rstrip())
         self.say("processes at their largest:\n" + "\n".join(peaks.table()))
         slow.late_ms = canary.worst_ms
-        self.say("the machine let a process that was ready wait up to %.1f ms" % canary.worst_ms)
+        cost = self.foes_cost()
+        if cost:
+            self.say("foes cost %.0f ms of processor time a second: %s" % (sum(cost.values()), ", ".join(
+                "%s %.0f" % x for x in sorted(cost.items(), key=lambda x: -x[1]) if x[1] >= 1)))
+        self.say("the machine let a process that was ready wait up to %.1f ms; its own host kept "
+                 "%.1f s of its processors" % (canary.worst_ms, stolen() - stolen_before))
         self.say("slow callbacks:\n" + ("\n".join(slow.table()) or "none"))
         self.say("names: %d asked, %d without an answer in %g s, slowest %.0f ms"
                  % (names.asked, len(names.faults), Names.LIMIT_S * PATIENCE, names.slowest * 1e3))
         self.faults += names.faults[:5] + peaks.beyond()
         self.faults += ["callback %s of %s: %.0f ms, of these %.0f ms its own, %d waits"
                         % (e["callback"], e.get("role", "?"), e["took_us"] / 1e3,
-                           e.get("cpu_us", 0) / 1e3, e.get("waits", 0)) for e in slow.own_doing()[:5]]
+                           e.get("cpu_us", 0) / 1e3, e.get("waits", 0)) for e in slow.own_doing(slow_times)[:5]]
         self.faults += settled_descriptors(self.daemons, before, 60 * PATIENCE)
         if not all(d.alive() for d in self.daemons):
             self.faults.append("a daemon has ended")

@@ -81,6 +81,17 @@ def usage(pid, with_pss=False):
     return out
 
 
+def processor_time(daemons):
+    """{name: seconds} that each process has computed so far, all its threads."""
+    out = {}
+    for d in daemons:
+        for name, pid in tree(d).items():
+            f = read("/proc/%d/stat" % pid).rpartition(")")[2].split()
+            if len(f) > 12:
+                out[name] = (int(f[11]) + int(f[12])) / os.sysconf("SC_CLK_TCK")
+    return out
+
+
 def snapshot(daemons, with_pss=False):
     """{name: usage} of all processes of the daemons."""
     out = {}
@@ -187,8 +198,17 @@ class SlowCallbacks:
                    max(e.get("cpu_us", 0) for e in es) / 1e3)
                 for (role, name), es in sorted(by.items(), key=lambda x: -len(x[1]))]
 
-    def own_doing(self):
-        return [e for e in self.events() if self.is_own_doing(e)]
+    def own_doing(self, times=1):
+        """Events of callbacks that did it at least so often: on a machine that is itself a
+        guest, a pause of the host counts as processor time, once."""
+        events = [e for e in self.events() if self.is_own_doing(e)]
+        names = [(e.get("role"), e["callback"]) for e in events]
+        return [e for e, n in zip(events, names) if names.count(n) >= times]
+
+
+def stolen():
+    """Seconds that the host of this machine kept its processors for others."""
+    return int(read("/proc/stat").split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
 def settled_descriptors(daemons, before, seconds=30):
