@@ -113,9 +113,13 @@ static void rcpt_work(void *ctx)
 static void rcpt_done(void *ctx)
 {
     struct job *j = ctx;
+    const struct clock *clock = j->d->env->clock;
 
     if (j->status == RCPT_TRY_LATER)
         directory_fault(j->d, "RCPT", &j->err);
+    if (j->status == RCPT_OK_LOCAL)
+        rcptcache_put(j->d->rcpts, &j->stamp, job_name(j), j->login_account,
+                      buf_all(&j->targets), clock_mono_ms(clock), clock_wall_us(clock));
     if (j->status != RCPT_OK_LOCAL && j->status != RCPT_OK_REMOTE)
         buf_reset(&j->targets);
     answer_status(j, IPC_RCPT_RESULT);
@@ -180,14 +184,19 @@ static bool on_rcpt(struct directory *d, struct ipc *asker, const struct ipc_in 
 {
     struct m_rcpt m;
     struct job *j;
+    struct span known;
 
     if (!m_rcpt_decode(in->payload, &m))
         return false;
     j = job_new(d, asker, in->call);
     name_set(j, m.address);
     j->login_account = m.login_account;
-    j->status = RCPT_TRY_LATER;
-    if (pool_run(d->db, rcpt_work, rcpt_done, j) != 0)
+    j->stamp = rcptcache_look(d->rcpts);
+    known = rcptcache_get(d->rcpts, &j->stamp, m.address, m.login_account,
+                          clock_mono_ms(d->env->clock));
+    j->status =
+        known.n > 0 && buf_span(&j->targets, known) == 0 ? RCPT_OK_LOCAL : RCPT_TRY_LATER;
+    if (j->status == RCPT_OK_LOCAL || pool_run(d->db, rcpt_work, rcpt_done, j) != 0)
         answer_status(j, IPC_RCPT_RESULT);
     return true;
 }
@@ -292,6 +301,7 @@ void *directory_start(struct role_env *env, struct err *err)
     d->lookup = lookup_new(data_dir);
     d->throttle = throttle_new(env->rng);
     d->cache = authcache_new(env->rng);
+    d->rcpts = rcptcache_new(env->rng, data_dir);
     d->db = pool_new(env->loop, "directory-db", 1, DB_QUEUE_MAX);
     d->hash = pool_new(env->loop, "directory-hash", hash_threads(), HASH_QUEUE_MAX);
     for (size_t i = 0; i < COUNT_OF(peers); i++)
@@ -312,5 +322,6 @@ void directory_stop(void *state)
     lookup_free(&d->lookup);
     throttle_free(&d->throttle);
     authcache_free(&d->cache);
+    rcptcache_free(&d->rcpts);
     free(d);
 }

@@ -17,6 +17,7 @@
 #include "base/io/pool.h"
 #include "maild/directory/authcache.h"
 #include "maild/directory/lookup.h"
+#include "maild/directory/rcptcache.h"
 #include "maild/directory/throttle.h"
 #include "maild/roles.h"
 
@@ -32,6 +33,7 @@ struct directory {
     struct lookup *lookup; /* the database thread's */
     struct throttle *throttle;
     struct authcache *cache;
+    struct rcptcache *rcpts;
     struct list undecided; /* AUTHs that hold tokens of the throttle (auth.c) */
     struct list waiting;   /* AUTHs that wait for one of these to give them back */
     size_t n_waiting;
@@ -50,6 +52,7 @@ struct job {
     uint64_t login_account;
     uint8_t status; /* of the answer */
     struct buf targets;
+    struct rcptcache_stamp stamp; /* of RCPT: before the database was asked */
 
     /* AUTH */
     struct list link; /* in undecided or waiting */
