@@ -14,7 +14,6 @@
  *      stops while client_is_choked() and goes on from on_writable. */
 #include <assert.h>
 #include <errno.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -209,7 +209,7 @@ static void submit(struct delivery *d)
 {
     d->op.run = add_run;
     d->op.done = add_done;
-    d->op.is_write = true;
+    d->op.is_write = d->op.can_wait = true;
     shard_submit(d->m->shards[mailfile_shard(d->row.file.account)], &d->op);
 }
 

@@ -36,12 +36,25 @@ struct shard {
     size_t backlog;
     uint64_t changes; /* ops that were committed */
     bool is_busy, is_stopped;
+    bool is_urgent; /* one of `waiting` cannot wait */
+    int64_t not_before_ms;
+    struct loop_timer *gather;
     bool must_reap;       /* set at the start: files left over from the last run */
     bool failed_log;      /* log an index that cannot be opened once */
     pthread_mutex_t lock; /* of the readers that nobody uses now */
     struct index *readers[READERS];
     size_t n_readers;
 };
+
+static void start_batch(struct shard *sh);
+
+static void gather_over(void *ctx)
+{
+    struct shard *sh = ctx;
+
+    sh->not_before_ms = 0;
+    start_batch(sh);
+}
 
 struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, unsigned number,
                         const char *db_path)
@@ -56,6 +69,7 @@ struct shard *shard_new(struct loop *l, struct pool *pool, int dirfd, unsigned n
     sh->must_reap = true;
     if (pthread_mutex_init(&sh->lock, NULL) != 0)
         abort();
+    sh->gather = loop_timer_new(l, "shard.gather", gather_over, sh);
     list_init(&sh->waiting);
     list_init(&sh->running);
     return sh;
@@ -212,7 +226,10 @@ static void batch_work(void *ctx)
 
 /* ---- on the loop ------------------------------------------------------------------ */
 
-static void start_batch(struct shard *sh);
+static int64_t now_ms(const struct shard *sh)
+{
+    return clock_mono_ms(loop_clock(sh->loop));
+}
 
 static void take_batch(struct shard *sh)
 {
@@ -242,15 +259,25 @@ static void batch_done(void *ctx)
 
     finish_batch(sh);
     sh->is_busy = false;
+    sh->not_before_ms = now_ms(sh) + SHARD_GATHER_MS;
     start_batch(sh);
 }
 
 static void start_batch(struct shard *sh)
 {
+    int64_t left;
+
     if (sh->is_busy || sh->is_stopped ||
         (list_is_empty(&sh->waiting) && !(sh->must_reap && sh->ix != NULL)))
         return;
+    left = sh->not_before_ms - now_ms(sh);
+    if (!sh->is_urgent && sh->backlog < BATCH_MAX && left > 0) {
+        loop_timer_set(sh->gather, left);
+        return;
+    }
+    loop_timer_cancel(sh->gather);
     take_batch(sh);
+    sh->is_urgent = sh->is_urgent && !list_is_empty(&sh->waiting);
     sh->is_busy = true;
     /* each shard has one job at a time in its pool, which has room for all shards */
     if (pool_run(sh->pool, batch_work, batch_done, sh) == -1)
@@ -262,6 +289,7 @@ void shard_submit(struct shard *sh, struct shard_op *op)
     op->result = INDEX_ERROR;
     op->err.text[0] = '\0';
     list_add_tail(&sh->waiting, &op->link);
+    sh->is_urgent = sh->is_urgent || !op->can_wait;
     sh->backlog++;
     start_batch(sh);
 }
@@ -269,6 +297,7 @@ void shard_submit(struct shard *sh, struct shard_op *op)
 void shard_stop(struct shard *sh)
 {
     sh->is_stopped = true;
+    loop_timer_cancel(sh->gather);
 }
 
 void shard_free(struct shard **shp)
@@ -279,6 +308,7 @@ void shard_free(struct shard **shp)
         return;
     *shp = NULL;
     sh->is_stopped = true;
+    loop_timer_free(&sh->gather);
     while (!list_is_empty(&sh->waiting)) {
         take_batch(sh);
         batch_work(sh);

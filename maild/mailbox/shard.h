@@ -3,7 +3,8 @@
  *
  * Why:       a synchronous commit costs milliseconds whether it holds one delivery or a
  *            hundred. While one batch commits, everything asked meanwhile gathers into the
- *            next; no timer, the disk's own pace makes the groups.
+ *            next. What can wait does so for SHARD_GATHER_MS behind the last batch, unless
+ *            something comes that cannot; after a pause it begins at once.
  * Ownership: an op is the caller's; it is lent from shard_submit() until its done().
  * Threads:   shard_submit() and done() on the loop, prepare() and run() on the shard's database
  *            thread; readers on any.
@@ -21,6 +22,8 @@
 #include "base/io/pool.h"
 #include "maild/mailbox/index.h"
 
+#define SHARD_GATHER_MS 20
+
 struct shard;
 
 struct shard_op {
@@ -32,6 +35,7 @@ struct shard_op {
     /* After the commit. With is_write anything but INDEX_OK has left no trace. */
     void (*done)(struct shard_op *op);
     bool is_write;
+    bool can_wait;     /* nobody sits and waits for it: a delivery */
     bool makes_doomed; /* files may have lost their last reference */
     enum index_result result;
     struct err err; /* filled with INDEX_ERROR */

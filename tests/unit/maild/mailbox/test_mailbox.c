@@ -392,6 +392,25 @@ static void test_header_fields_are_those_of_the_file(void **state)
     hear(w, "{3}\r\nRet BODY[HEADER.FIELDS (From)] {13}\r\nFrom: a@x\r\n\r\n)\r\nd OK");
 }
 
+/* Deliveries gather behind a batch; none is forgotten. */
+static void test_deliveries_gather_and_all_arrive(void **state)
+{
+    struct world *w = *state;
+
+    write_blob(w, "b1", MESSAGE);
+    deliver(w, 1, 0, "b1", MESSAGE);
+    await(w);
+    enter(w, "a SELECT INBOX\r\n");
+    hear(w, "a OK [READ-WRITE]");
+    say(w, "b IDLE\r\n");
+    hear(w, "+ ");
+    for (uint8_t id = 2; id < 12; id++)
+        deliver(w, id, 0, "b1", MESSAGE);
+    hear(w, "* 11 EXISTS\r\n");
+    say(w, "DONE\r\n");
+    hear(w, "b OK");
+}
+
 /* Sets with holes, "*", and numbers nobody has. */
 static void test_a_set_names_the_messages_it_names(void **state)
 {
@@ -697,6 +716,7 @@ int main(void)
         T(test_delivered_mail_is_read_as_it_came),
         T(test_header_fields_are_those_of_the_file),
         T(test_a_set_names_the_messages_it_names),
+        T(test_deliveries_gather_and_all_arrive),
         T(test_a_repeated_delivery_is_one_message),
         T(test_a_lost_blob_is_said_so),
         T(test_idle_hears_of_new_mail),
