@@ -30,7 +30,7 @@ ADD = "zone added until answered"
 def prepare():
     """The data all serve; made once, since it is the same each time but for the keys."""
     data = os.path.join(WORK, "dns")
-    stamp = os.path.join(data, "done-%d" % ZONES)
+    stamp = os.path.join(data, "settled-%d" % ZONES)
     if os.path.exists(stamp):
         return data
     progress("dns: filling %d domains" % ZONES)
