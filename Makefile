@@ -30,6 +30,7 @@ need_system := unit system
 need_run := build
 need_demo := system
 need_crashload := system
+need_killroles := system
 need_crash := system
 need_fail := system
 need_fuzz := fuzz
@@ -169,6 +170,8 @@ fail: all $(B)/crash/fsrec.so ## every file operation fails in turn, the daemon 
 	@tests/crash/fail $(ARGS)
 soak: all tools ## 30 minutes at half load: nothing grows but what remembers (root; MINUTES=30)
 	@tests/system/soak $(if $(MINUTES),--minutes $(MINUTES)) $(ARGS)
+killroles: all tools ## each role is killed 20 times under load: nothing is lost, back in 2 s (root)
+	@tests/system/killroles $(ARGS)
 addlatency: all tools ## a new domain is answered within 50 ms under 10,000 queries/s
 	@tests/system/addlatency $(ARGS)
 

@@ -119,9 +119,16 @@ class Daemon:
         return self.wait_exit(seconds)
 
     def kill(self):
-        """kill -9, as if the machine had pulled it from under the work."""
+        """kill -9 of every process of it, as if the machine had pulled it from under the work."""
+        from .watch import children
         if self.alive():
+            below = children(self.proc.pid)
             self.proc.send_signal(signal.SIGKILL)
+            for pid in below:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
             self.proc.wait()
 
 
