@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: ISC */
+/* maild/given.c - ports, certificate and socket files of the parent.
+ *
+ * A port is known by its line in the configuration. A reload keeps the descriptors of lines
+ * that are in both, so no client of those notices; a changed line is a new port. All that can
+ * fail comes before anything is given up. */
 #include "maild/given.h"
 
 #include <fcntl.h>
@@ -18,49 +23,79 @@
 
 #define LISTEN_MAX 1000 /* as many `listen` lines as a configuration may have */
 
-struct given {
-    const struct conf *conf;
+struct ports {
     struct {
         int fd;
         const char *text; /* "smtp 192.0.2.1:25", of the conf */
-    } ports[LISTEN_MAX];
-    size_t n_ports;
+    } at[LISTEN_MAX];
+    size_t n;
+};
+
+struct given {
+    const struct conf *conf;
+    struct ports ports;
     int tls_fd, control_fd, notify_fd;
     char *control_path, *notify_path;
 };
 
-static int open_ports(struct given *g, struct err *err)
+/* The descriptor of this port, or -1. */
+static int port_find(const struct ports *p, const char *text)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (strcmp(p->at[i].text, text) == 0)
+            return p->at[i].fd;
+    return -1;
+}
+
+/* Close what `keep` has not. */
+static void ports_close(struct ports *p, const struct ports *keep)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (keep == NULL || port_find(keep, p->at[i].text) == -1)
+            (void)close(p->at[i].fd);
+    p->n = 0;
+}
+
+/* The ports of `c`: those of `old` as they are, the others opened. */
+static int ports_open(struct ports *p, const struct ports *old, const struct conf *c,
+                      struct err *err)
 {
     enum conf_service service;
     struct ipaddr addr;
     uint16_t port;
 
-    for (size_t i = 0; conf_listen(g->conf, i, &service, &addr, &port); i++) {
+    p->n = 0;
+    for (size_t i = 0; conf_listen(c, i, &service, &addr, &port); i++) {
+        const char *text = conf_nth(c, "listen", i);
         int fd;
 
-        if (service == CONF_DNS || g->n_ports == LISTEN_MAX)
+        if (service == CONF_DNS || p->n == LISTEN_MAX)
             continue;
-        fd = listen_open(conf_service_name(service), &addr, port, err);
+        fd = port_find(old, text);
         if (fd == -1)
+            fd = listen_open(conf_service_name(service), &addr, port, err);
+        if (fd == -1) {
+            ports_close(p, old);
             return -1;
-        g->ports[g->n_ports].fd = fd;
-        g->ports[g->n_ports++].text = conf_nth(g->conf, "listen", i);
+        }
+        p->at[p->n].fd = fd;
+        p->at[p->n++].text = text;
     }
     return 0;
 }
 
 /* Without files there is no TLS; the parent has judged before whether that may be. */
-static int read_tls(struct given *g, int *fd, struct err *err)
+static int read_tls(const struct conf *c, int *fd, struct err *err)
 {
-    const char *chain = conf_text(g->conf, "tls_chain");
+    const char *chain = conf_text(c, "tls_chain");
     struct buf pem;
     int rc;
 
     *fd = -1;
-    if (!conf_is_set(g->conf, "tls_chain") && access(chain, F_OK) == -1)
+    if (!conf_is_set(c, "tls_chain") && access(chain, F_OK) == -1)
         return 0;
     buf_init(&pem, TLSCTX_PEM_MAX + 2);
-    rc = tlsctx_read(chain, conf_text(g->conf, "tls_key"), &pem, err);
+    rc = tlsctx_read(chain, conf_text(c, "tls_key"), &pem, err);
     if (rc == 0)
         *fd = bag_memory("tls", buf_all(&pem), err);
     if (pem.len > 0)
@@ -84,12 +119,13 @@ static int open_sockets(struct given *g, struct err *err)
 
 struct given *given_open(const struct conf *c, struct err *err)
 {
+    static const struct ports none;
     struct given *g = mem_new(1, sizeof(*g));
 
     g->conf = c;
     g->tls_fd = g->control_fd = g->notify_fd = -1;
-    if (open_ports(g, err) == -1 || read_tls(g, &g->tls_fd, err) == -1 ||
-        open_sockets(g, err) == -1)
+    if (ports_open(&g->ports, &none, c, err) == -1 ||
+        read_tls(c, &g->tls_fd, err) == -1 || open_sockets(g, err) == -1)
         given_close(&g);
     return g;
 }
@@ -111,8 +147,7 @@ void given_close(struct given **gp)
     if (g == NULL)
         return;
     *gp = NULL;
-    for (size_t i = 0; i < g->n_ports; i++)
-        (void)close(g->ports[i].fd);
+    ports_close(&g->ports, NULL);
     if (g->tls_fd != -1)
         (void)close(g->tls_fd);
     close_socket(g->control_fd, g->control_path);
@@ -139,25 +174,32 @@ int given_fill(const struct given *g, enum role r, struct bag *bag, struct err *
         return add(bag, "notify", g->notify_path, g->notify_fd, err);
     if (r != ROLE_EDGE)
         return 0;
-    for (size_t i = 0; i < g->n_ports; i++)
-        if (add(bag, "listen", g->ports[i].text, g->ports[i].fd, err) == -1)
+    for (size_t i = 0; i < g->ports.n; i++)
+        if (add(bag, "listen", g->ports.at[i].text, g->ports.at[i].fd, err) == -1)
             return -1;
     return g->tls_fd == -1 ? 0 : add(bag, "tls", "", g->tls_fd, err);
 }
 
-int given_reload_tls(struct given *g, struct err *err)
+int given_reload(struct given *g, const struct conf *c, struct err *err)
 {
+    struct ports fresh;
     int fd;
 
-    if (read_tls(g, &fd, err) == -1)
+    if (read_tls(c, &fd, err) == -1)
         return -1;
-    if (fd == -1)
-        return g->tls_fd == -1 ? 0
-                               : err_set(err, "certificate %s: it is gone",
-                                         conf_text(g->conf, "tls_chain"));
+    if (fd == -1 && g->tls_fd != -1)
+        return err_set(err, "certificate %s: it is gone", conf_text(c, "tls_chain"));
+    if (ports_open(&fresh, &g->ports, c, err) == -1) {
+        if (fd != -1)
+            (void)close(fd);
+        return -1;
+    }
+    ports_close(&g->ports, &fresh);
+    g->ports = fresh;
     if (g->tls_fd != -1)
         (void)close(g->tls_fd);
     g->tls_fd = fd;
+    g->conf = c;
     return 0;
 }
 

@@ -28,9 +28,10 @@ void given_close(struct given **g);
 /* Put into `bag` what role `r` gets. 0, or -1 with *err (no descriptors left). */
 MUST_USE int given_fill(const struct given *g, enum role r, struct bag *bag,
                         struct err *err);
-/* Read the certificate again; who is given one from now on gets the new one. On failure the
- * old one stays. */
-MUST_USE int given_reload_tls(struct given *g, struct err *err);
+/* The configuration is `c` from now on (it outlives `g`; it may be the one it was): ports that
+ * it adds are opened, ports that it leaves out are closed, the certificate is read again. Who
+ * is given something from now on gets the new. On failure all stays as it was. */
+MUST_USE int given_reload(struct given *g, const struct conf *c, struct err *err);
 /* The descriptor of the certificate's memory, borrowed; -1 without certificate. */
 int given_tls(const struct given *g);
 

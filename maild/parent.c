@@ -9,8 +9,10 @@
  *     SIGTERM, SIGINT   every edge gets STOP and says goodbye to its clients (at most
  *                       STOP_MS), then the roles end, then this process. A second one: at
  *                       once
- *     SIGHUP            the log is opened anew, as the configuration's log keys want it now,
- *                       and the certificate is read and handed to every edge */
+ *     SIGHUP            the configuration is read anew. When only the log and the certificate
+ *                       can have changed, the log is opened and the certificate handed to
+ *                       every edge; else every role is started anew with it, while the ports
+ *                       stay open. What only a start can change is named (`at_start`) */
 #include "maild/parent.h"
 
 #include <fcntl.h>
@@ -31,7 +33,8 @@
 #define ANSWER_MS 10000
 
 struct parent {
-    const struct parent_options *o;
+    struct parent_options o; /* o.conf is the configuration in force */
+    struct conf *reloaded;   /* o.conf, when it is not the caller's any more */
     int log_fd;
     int lock_fd;
     struct loop *loop;
@@ -49,11 +52,11 @@ struct parent {
 
 static int log_begin(struct parent *p, struct err *err)
 {
-    p->log_fd = logconf_open(p->o->conf, err);
+    p->log_fd = logconf_open(p->o.conf, err);
     if (p->log_fd == -1)
         return -1;
     log_init(&p->log, p->log_fd, "parent", clock_system());
-    logconf_apply(p->o->conf, &p->log);
+    logconf_apply(p->o.conf, &p->log);
     return 0;
 }
 
@@ -82,35 +85,6 @@ static void stop_roles(struct parent *p)
         loop_stop(p->loop);
 }
 
-static void on_edge_stopped(void *ctx, const struct ipc_in *in)
-{
-    struct parent *p = ctx;
-
-    (void)in; /* also when there was no answer: time is up */
-    if (--p->awaited == 0)
-        stop_roles(p);
-}
-
-static void on_terminate(void *ctx, int signo)
-{
-    struct parent *p = ctx;
-    struct buf out;
-    struct wr w;
-
-    (void)signo;
-    if (p->is_stopping) {
-        loop_stop(p->loop);
-        return;
-    }
-    p->is_stopping = true;
-    p->awaited = p->env.count[ROLE_EDGE];
-    buf_init(&out, 64);
-    wr_init(&w, &out);
-    m_stop_encode(&(struct m_stop){.within_ms = STOP_MS}, &w);
-    call_edges(p, IPC_STOP, &out, -1, on_edge_stopped);
-    buf_free(&out);
-}
-
 static void on_reloaded(void *ctx, const struct ipc_in *in)
 {
     struct parent *p = ctx;
@@ -125,46 +99,143 @@ static void on_reloaded(void *ctx, const struct ipc_in *in)
 }
 
 /* The descriptor's number stays, so whoever writes to the log writes to the new file. */
-static void reload_log(struct parent *p)
+static int reopen_log(struct parent *p, const struct conf *c, struct err *err)
 {
-    struct err err = {0};
-    struct conf *c = conf_load(p->o->conf_path, &err);
-    int fd = c == NULL ? -1 : logconf_open(c, &err);
+    int fd = logconf_open(c, err);
+    int rc = 0;
 
-    if (fd != -1 && dup3(fd, p->log_fd, O_CLOEXEC) == -1) {
-        (void)err_sys(&err, "log_file");
-    } else if (fd != -1) {
-        logconf_apply(c, &p->log);
-        if (p->single != NULL)
-            single_tune(p->single, c);
+    if (fd == -1)
+        return -1;
+    if (dup3(fd, p->log_fd, O_CLOEXEC) == -1)
+        rc = err_sys(err, "log_file");
+    (void)close(fd);
+    logconf_apply(c, &p->log);
+    if (p->single != NULL)
+        single_tune(p->single, c);
+    return rc;
+}
+
+/* Does `c` say something else than the configuration in force, beyond what every reload reads
+ * (the files behind is_reloadable keys)? */
+static bool is_changed(const struct parent *p, const struct conf *c)
+{
+    for (size_t i = 0; i < conf_schema_count; i++)
+        if (!conf_schema[i].is_reloadable && !conf_same(p->o.conf, c, conf_schema[i].key))
+            return true;
+    return false;
+}
+
+/* The processes and their folders are what they are until the next start. */
+static int check_at_start(const struct parent *p, const struct conf *c, struct err *err)
+{
+    static const char *const at_start[] = {"data_dir",          "run_dir",
+                                           "privsep",           "edge_processes",
+                                           "mailbox_processes", "relay_processes"};
+
+    for (size_t i = 0; i < COUNT_OF(at_start); i++)
+        if (!conf_same(p->o.conf, c, at_start[i]))
+            return err_set(err,
+                           "%s has changed, which needs a restart of maild; nothing was "
+                           "reloaded",
+                           at_start[i]);
+    if (p->single != NULL && is_changed(p, c))
+        return err_set(err, "with --single only log and certificate are reloaded; the "
+                            "rest needs a restart of maild");
+    return 0;
+}
+
+/* All or nothing: `fresh` is in force afterwards, or *err says why not. */
+static int take_conf(struct parent *p, struct conf *fresh, struct err *err)
+{
+    const struct parent_options o = {.conf_path = p->o.conf_path, .conf = fresh};
+
+    if (check_at_start(p, fresh, err) == -1 || check_tls(&o, err) == -1)
+        return -1;
+    return given_reload(p->given, fresh, err);
+}
+
+/* All edges have said goodbye: to end, or to start anew with a changed configuration. */
+static void on_edge_quiet(void *ctx, const struct ipc_in *in)
+{
+    struct parent *p = ctx;
+
+    (void)in; /* also when there was no answer: time is up */
+    if (--p->awaited > 0)
+        return;
+    if (p->is_stopping) {
+        stop_roles(p);
+        return;
     }
-    if (err.text[0] != '\0')
-        log_event(&p->log, LOG_RELOAD_FAILED, LOGF_S("error", err.text));
-    else
-        log_event(&p->log, LOG_RELOAD, LOGF_S("what", "log"));
-    if (fd != -1)
-        (void)close(fd);
-    conf_free(&c);
+    processes_renew(p->processes);
+    log_event(&p->log, LOG_RELOAD, LOGF_S("what", "configuration"));
+}
+
+static void say_stop(struct parent *p)
+{
+    struct buf out;
+    struct wr w;
+
+    p->awaited = p->env.count[ROLE_EDGE];
+    buf_init(&out, 64);
+    wr_init(&w, &out);
+    m_stop_encode(&(struct m_stop){.within_ms = STOP_MS}, &w);
+    call_edges(p, IPC_STOP, &out, -1, on_edge_quiet);
+    buf_free(&out);
+}
+
+static void on_terminate(void *ctx, int signo)
+{
+    struct parent *p = ctx;
+
+    (void)signo;
+    if (p->is_stopping) {
+        loop_stop(p->loop);
+        return;
+    }
+    p->is_stopping = true;
+    if (p->awaited == 0) /* else a reload has asked them already */
+        say_stop(p);
+}
+
+static void say_certificate(struct parent *p)
+{
+    struct buf out;
+    struct wr w;
+
+    log_event(&p->log, LOG_RELOAD, LOGF_S("what", "log"));
+    buf_init(&out, 64);
+    wr_init(&w, &out);
+    m_reload_encode(&(struct m_reload){.what = 1}, &w);
+    call_edges(p, IPC_RELOAD, &out, given_tls(p->given), on_reloaded);
+    buf_free(&out);
 }
 
 static void on_hangup(void *ctx, int signo)
 {
     struct parent *p = ctx;
     struct err err = {0};
-    struct buf out;
-    struct wr w;
+    struct conf *fresh = conf_load(p->o.conf_path, &err);
+    bool changed = fresh != NULL && is_changed(p, fresh);
 
     (void)signo;
-    reload_log(p);
-    if (given_reload_tls(p->given, &err) == -1) {
-        log_event(&p->log, LOG_RELOAD_FAILED, LOGF_S("error", err.text));
+    if (p->is_stopping || p->awaited > 0) {
+        conf_free(&fresh); /* the roles are on their way out, or being started anew */
         return;
     }
-    buf_init(&out, 64);
-    wr_init(&w, &out);
-    m_reload_encode(&(struct m_reload){.what = 1}, &w);
-    call_edges(p, IPC_RELOAD, &out, given_tls(p->given), on_reloaded);
-    buf_free(&out);
+    if (fresh == NULL || take_conf(p, fresh, &err) == -1) {
+        log_event(&p->log, LOG_RELOAD_FAILED, LOGF_S("error", err.text));
+        conf_free(&fresh);
+        return;
+    }
+    if (reopen_log(p, fresh, &err) == -1)
+        log_event(&p->log, LOG_RELOAD_FAILED, LOGF_S("error", err.text));
+    conf_free(&p->reloaded);
+    p->reloaded = fresh;
+    p->o.conf = p->env.conf = fresh;
+    if (changed)
+        say_stop(p);
+    else
+        say_certificate(p);
 }
 
 /* Loop, ports, channels ------------------------------------------------------------------- */
@@ -193,7 +264,7 @@ static void loop_end(struct parent *p)
 
 static int given_begin(struct parent *p, struct err *err)
 {
-    p->given = given_open(p->o->conf, err);
+    p->given = given_open(p->o.conf, err);
     return p->given != NULL ? 0 : -1;
 }
 
@@ -220,11 +291,11 @@ static int channels_begin(struct parent *p, struct err *err)
                                .log = &p->log,
                                .clock = clock_system(),
                                .rng = rng_system(),
-                               .conf = p->o->conf};
+                               .conf = p->o.conf};
     for (int r = 0; r < ROLE_COUNT; r++)
         p->env.count[r] = 1;
-    if (!p->o->is_single)
-        role_counts(p->o->conf, p->env.count);
+    if (!p->o.is_single)
+        role_counts(p->o.conf, p->env.count);
     role_connect(&p->env, ROLE_EDGE, &handlers, p);
     return 0;
 }
@@ -262,7 +333,7 @@ static void print_confinement(const struct parent *p)
     if (p->single != NULL)
         printf("maild: all roles in one process, user %s, nothing confined\n",
                surroundings_user());
-    else if (sandbox_host_of(p->o->conf, &host, &err) == 0 && host.level != SANDBOX_FULL)
+    else if (sandbox_host_of(p->o.conf, &host, &err) == 0 && host.level != SANDBOX_FULL)
         printf("maild: roles share user %s, no chroot%s\n", surroundings_user(),
                host.level == SANDBOX_OFF ? ", no limits of system calls" : "");
 }
@@ -272,7 +343,7 @@ static void on_started(void *ctx)
     struct parent *p = ctx;
     char line[2048];
 
-    print_ports(p->o->conf, line, sizeof(line));
+    print_ports(p->o.conf, line, sizeof(line));
     print_confinement(p);
     printf("maild: ready: %s\n", line);
     (void)fflush(stdout);
@@ -285,7 +356,7 @@ static void on_started(void *ctx)
 /* Standard error gets it from main; a log file would not know why. */
 static void log_failure(struct parent *p)
 {
-    if (conf_text(p->o->conf, "log_file")[0] != '\0')
+    if (conf_text(p->o.conf, "log_file")[0] != '\0')
         log_event(&p->log, LOG_PROCESS_FAULT, LOGF_S("error", p->err->text));
 }
 
@@ -308,7 +379,7 @@ static void on_stopped(void *ctx)
 
 static int roles_begin(struct parent *p, struct err *err)
 {
-    const struct roles_host host = {.o = p->o,
+    const struct roles_host host = {.o = &p->o,
                                     .loop = p->loop,
                                     .log = &p->log,
                                     .log_fd = p->log_fd,
@@ -321,7 +392,7 @@ static int roles_begin(struct parent *p, struct err *err)
                                     .ctx = p};
 
     p->err = err;
-    if (!p->o->is_single) {
+    if (!p->o.is_single) {
         p->processes = processes_start(&host);
         return 0;
     }
@@ -344,22 +415,22 @@ static void roles_end(struct parent *p)
 
 static int data_dir_begin(struct parent *p, struct err *err)
 {
-    return check_data_dir(p->o, err);
+    return check_data_dir(&p->o, err);
 }
 
 static int tls_begin(struct parent *p, struct err *err)
 {
-    return check_tls(p->o, err);
+    return check_tls(&p->o, err);
 }
 
 static int run_dir_begin(struct parent *p, struct err *err)
 {
-    return check_run_dir(p->o, err);
+    return check_run_dir(&p->o, err);
 }
 
 static int lock_begin(struct parent *p, struct err *err)
 {
-    return lock_data_dir(p->o, &p->lock_fd, err);
+    return lock_data_dir(&p->o, &p->lock_fd, err);
 }
 
 static void lock_end(struct parent *p)
@@ -381,7 +452,7 @@ static const struct step {
 
 int parent_run(const struct parent_options *o, struct err *err)
 {
-    struct parent p = {.o = o, .log_fd = -1, .lock_fd = -1};
+    struct parent p = {.o = *o, .log_fd = -1, .lock_fd = -1};
     size_t done = 0;
     int rc = 0;
 
@@ -395,5 +466,6 @@ int parent_run(const struct parent_options *o, struct err *err)
     while (done-- > 0)
         if (steps[done].end != NULL && !o->check_only)
             steps[done].end(&p);
+    conf_free(&p.reloaded);
     return rc != 0 || p.has_failed ? -1 : 0;
 }

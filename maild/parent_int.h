@@ -28,7 +28,7 @@ const char *surroundings_user(void);
 
 /* Who asked for the roles, and hears of them. */
 struct roles_host {
-    const struct parent_options *o;
+    const struct parent_options *o; /* o->conf changes with a reload */
     struct loop *loop;
     const struct log *log; /* the parent's own */
     int log_fd;
@@ -50,6 +50,9 @@ struct processes;
 struct processes *processes_start(const struct roles_host *h);
 /* Tell all to end, in order; `stopped` follows. */
 void processes_stop(struct processes *p);
+/* Start every role anew, with what the configuration is now. The edges have said goodbye to
+ * their clients before. */
+void processes_renew(struct processes *p);
 void processes_free(struct processes **p);
 
 /* All in this process on the parent's loop (--single). */

@@ -112,6 +112,12 @@ void processes_stop(struct processes *p)
     supervise_stop(p->supervise, END_MS);
 }
 
+void processes_renew(struct processes *p)
+{
+    for (size_t i = 0; i < ROLES_STARTED; i++)
+        supervise_renew(p->supervise, (uint8_t)roles_order[i]);
+}
+
 void processes_free(struct processes **pp)
 {
     struct processes *p = *pp;

@@ -280,6 +280,16 @@ bool conf_addr(const struct conf *c, const char *key, size_t i, struct ipaddr *a
     return i < conf_count(c, key) && ipaddr_parse(span_str(conf_nth(c, key, i)), addr);
 }
 
+bool conf_same(const struct conf *a, const struct conf *b, const char *key)
+{
+    const struct slot *x = &a->slots[row_of(key)], *y = &b->slots[row_of(key)];
+    bool is_same = x->n == y->n;
+
+    for (size_t i = 0; is_same && i < x->n; i++)
+        is_same = strcmp(x->values[i].text, y->values[i].text) == 0;
+    return is_same;
+}
+
 bool conf_is_set(const struct conf *c, const char *key)
 {
     const struct slot *s = &c->slots[row_of(key)];

@@ -44,6 +44,8 @@ bool conf_addr(const struct conf *c, const char *key, size_t i, struct ipaddr *a
 /* Repeatable keys: count, and the value with its words joined by one blank. */
 size_t conf_count(const struct conf *c, const char *key);
 const char *conf_nth(const struct conf *c, const char *key, size_t i);
+/* True when `key` has the same value, or values, in both. */
+bool conf_same(const struct conf *a, const struct conf *b, const char *key);
 /* True when the file sets the key, even if to the default. */
 bool conf_is_set(const struct conf *c, const char *key);
 
@@ -91,8 +93,8 @@ struct conf_key {
     const char *fallback; /* default as text, "" for "not set"; NULL: must be set. A path
                              that begins with "%D/" stands below data_dir */
     bool is_repeatable;
-    bool is_reloadable;  /* the file it names is read anew on SIGHUP; any other change
-                             of the configuration needs a restart */
+    bool is_reloadable;  /* the file it names is read anew on every SIGHUP, also when the
+                             configuration is the same */
     const char *example; /* a line's value, for messages and the manual page */
     const char *help;
 };

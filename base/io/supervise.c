@@ -363,7 +363,7 @@ static int try_spawn(struct instance *in, struct err *err)
 {
     struct supervise *s = in->s;
     struct bag bag;
-    int line[2], log[2], rc = -1;
+    int line[2] = {-1, -1}, log[2] = {-1, -1}, rc = -1;
 
     bag_init(&bag);
     if (make_ends(line, log, err) == -1)

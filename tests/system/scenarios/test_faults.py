@@ -131,6 +131,35 @@ class Start(unittest.TestCase):
         wait_until("the new log", lambda: os.path.exists(log) and "certificates" in open(log).read())
         self.assertEqual(smtp().ask("NOOP")[0], 250)
 
+    def test_sighup_applies_a_changed_configuration(self):
+        log = self.host.path("own.log")
+        self.host.write_conf(self.good + "log_file %s\n" % log)
+        self.host.maild.start()
+        old = Wire(25)
+        old.reply()
+        self.host.write_conf(self.good + "log_file %s\nlisten smtp %s:2526\nmessage_size_max 1M\n"
+                             % (log, MX))
+        self.host.maild.proc.send_signal(signal.SIGHUP)
+        self.assertTrue(old.line().startswith(b"421"))
+        wait_until("the new port", lambda: is_open(2526))
+        self.assertIn("SIZE 1048576", smtp(port=2526).ask("EHLO again.test")[1])
+        self.assertIn("SIZE 1048576", smtp().ask("EHLO again.test")[1])
+
+        self.host.write_conf(self.good + "log_file %s\nnonsense 1\n" % log)
+        self.host.maild.proc.send_signal(signal.SIGHUP)
+        wait_until("the refusal", lambda: "there is no key \\\"nonsense" in open(log).read())
+        self.host.write_conf(self.good + "log_file %s\nrelay_processes 2\n" % log)
+        self.host.maild.proc.send_signal(signal.SIGHUP)
+        wait_until("the refusal", lambda: "relay_processes has changed" in open(log).read())
+        self.assertTrue(is_open(2526))
+
+
+def is_open(port):
+    try:
+        return Wire(port).reply()[0] == 220
+    except OSError:
+        return False
+
 
 class Service(unittest.TestCase):
     def test_database_locked_by_somebody(self):
