@@ -40,6 +40,10 @@ class PrivateEtc:
         os.makedirs(self.dir, exist_ok=True)
         run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", self.dir])
         run(["cp", "-a", "/etc/.", self.dir])
+        for name in ("passwd", "group", "shadow", "gshadow"):  # where they are for real
+            path = os.path.join(self.dir, name)
+            if os.path.exists(path):
+                run(["sed", "-i", "/signpost/d", path])
         run(["mount", "--bind", self.dir, "/etc"])
 
     def end(self):
@@ -199,6 +203,23 @@ class Confine(unittest.TestCase):
         self.send("confined in")
         self.send_out("confined out")
         self.assertTrue(self.answers())
+
+    def test_files_stay_as_the_table_wants_them(self):
+        self.send("files")  # roles make files with their own umask
+        self.host.cli("setup", "--check")
+        hashes = self.host.path("data", "db", "secrets.db")
+        journal = self.host.path("data", "journal", "queue")
+        os.chmod(hashes, 0o644)
+        os.chown(journal, 0, 0)
+        try:
+            out = self.host.cli("setup", "--check", code=1)
+            self.assertIn(hashes + ":", out)
+            self.assertIn(journal + ":", out)
+            self.assertIn("signpost setup", out)
+        finally:
+            self.host.cli("setup")
+        self.host.cli("setup", "--check")
+        self.assertEqual(os.stat(hashes).st_mode & 0o777, 0o640)
 
     @unittest.skipUnless(platform.machine() == "x86_64", "inject knows x86-64 only")
     def test_kernel_kills_for_a_forbidden_call_and_mail_goes_on(self):
