@@ -276,7 +276,7 @@ class World:
         p, self.maild = self.maild, None
         p.send_signal(signal.SIGTERM)
         try:
-            code = p.wait(15 * PATIENCE)
+            code = p.wait(60 * PATIENCE)
         except subprocess.TimeoutExpired:
             p.kill()
             p.wait()
