@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/conf/logconf.h"
 #include "base/io/rolechild.h"
-#include "dnsd/logs.h"
 #include "dnsd/roles.h"
 
 #define CONF_TEXT_MAX (1024u * 1024u)
@@ -22,6 +22,7 @@ struct child {
     const struct dnsd_role_info *role;
     struct bag bag;
     struct conf *conf;
+    _Atomic unsigned dropped; /* lines that the pipe did not take */
     struct log log;
     struct loop *loop;
     struct dnsd_env env;
@@ -100,7 +101,9 @@ static int begin(struct child *c, struct err *err)
     if (rolechild_boot(&c->bag, err) == -1 || read_conf(c, err) == -1)
         return -1;
     /* Standard error is the pipe that the parent reads. */
-    logs_init(&c->log, STDERR_FILENO, c->role->name, c->conf);
+    log_init(&c->log, STDERR_FILENO, c->role->name, clock_system());
+    c->log.dropped = &c->dropped;
+    logconf_apply(c->conf, &c->log);
     c->loop = loop_new(&c->log, clock_system());
     fill_env(c);
     if (confine(c, err) == -1)

@@ -21,12 +21,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/conf/logconf.h"
 #include "base/io/ipc.h"
 #include "base/io/supervise.h"
 #include "dnsd/build.h"
 #include "dnsd/given.h"
 #include "dnsd/ipc_msgs.h"
-#include "dnsd/logs.h"
 
 enum { END_MS = 10000, GIVEN_TRIES = 15, GIVEN_PAUSE_MS = 100 };
 
@@ -59,10 +59,11 @@ struct parent {
 
 static int log_begin(struct parent *p, struct err *err)
 {
-    p->log_fd = logs_open(p->o->conf, err);
+    p->log_fd = logconf_open(p->o->conf, err);
     if (p->log_fd == -1)
         return -1;
-    logs_init(&p->log, p->log_fd, "dnsd", p->o->conf);
+    log_init(&p->log, p->log_fd, "dnsd", clock_system());
+    logconf_apply(p->o->conf, &p->log);
     return 0;
 }
 
@@ -92,7 +93,7 @@ static void on_hangup(void *ctx, int signo)
     struct parent *p = ctx;
     struct err err = {0};
     struct conf *fresh = conf_load(p->o->conf_path, &err);
-    int fd = fresh != NULL ? logs_open(fresh, &err) : -1;
+    int fd = fresh != NULL ? logconf_open(fresh, &err) : -1;
 
     (void)signo;
     if (fd == -1 || dup3(fd, p->log_fd, O_CLOEXEC) == -1)
@@ -100,7 +101,7 @@ static void on_hangup(void *ctx, int signo)
     else
         log_event(&p->log, LOG_RELOAD, LOGF_S("what", "log"));
     if (fresh != NULL)
-        p->log.least = logs_level(fresh);
+        logconf_apply(fresh, &p->log);
     if (fd != -1)
         (void)close(fd);
     conf_free(&fresh);
