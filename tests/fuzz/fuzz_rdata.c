@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     uint32_t seconds;
     uint16_t type;
 
-    (void)rdata_parse_ttl(all, &seconds);
+    LAW(!rdata_parse_ttl(all, &seconds) || n > 0, "a time has text");
     (void)rrclass_parse(all, &type);
     (void)span_cut(all, ' ', &name, &text);
     if (rrtype_parse(name, &type)) {
