@@ -136,3 +136,21 @@ class Roles(unittest.TestCase):
             for u in USERS:
                 until_it_works("a login", lambda u=u: Box(self.host, u + "@ours.test"))
                 wait_mail(self.host, u + "@ours.test", lambda x, k=mark: k.encode() in x)
+
+
+class Single(unittest.TestCase):
+    """All roles in one process: for debuggers, the same mail."""
+
+    def test_mail_comes_in_and_goes_out(self):
+        host = Host("single", SEVERAL).setup()
+        host.maild.argv.append("--single")
+        try:
+            host.start()
+            self.assertEqual(list(tree(host.maild)), ["maild"])
+            submit(host, "ann@ours.test", ["ann@ours.test", "user@peer.test"],
+                   message("ann@ours.test", "user@peer.test", "single"))
+            wait_mail(host, "ann@ours.test", lambda m: b"single" in m)
+            wait_peer(b"Subject: single")
+            self.assertEqual([d.stop() for d in (host.maild, host.dnsd)], [0, 0])
+        finally:
+            host.kill()
