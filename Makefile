@@ -185,10 +185,12 @@ tsan: ## what has threads, and dnsd under load, under the thread sanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan unit T='/io/ /dnsd/ core/test_log maild/store maild/edge'
 	@$(MAKE) --no-print-directory VARIANT=tsan all tools
 	@VARIANT=tsan tests/system/addlatency --domains 500 --rate 2000 --runs 8 --limit-ms 5000
+# Not test_sandbox and test_supervise: they make filters and descriptors that valgrind cannot have.
 MEMCHECK := valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite \
 	--errors-for-leak-kinds=definite --suppressions=tests/tools/valgrind.supp
 valgrind: all tools $(TESTS) ## units and some scenarios under memcheck (root; half an hour)
-	@RUN_UNDER="$(MEMCHECK)" RUN_LIMIT=1800 tests/tools/run-units $(UNIT)
+	@RUN_UNDER="$(MEMCHECK)" RUN_LIMIT=1800 tests/tools/run-units \
+		$(filter-out %/test_sandbox %/test_supervise,$(UNIT))
 	@SIGNPOST_VALGRIND=1 tests/system/run $(if $(T),$(T),test_dns test_smtp.Smtp test_submission.SubmissionTest test_imap)
 
 # Fuzzing: T=name for some targets, JOBS at a time.
