@@ -6,7 +6,7 @@
  *                 time, with the folders that hold their names
  *     CP_ROWS     unfinished messages get their rows, committed
  *     CP_SETTLE   every mailbox instance makes durable what it answered DELIVER for
- *     CP_IDLE     the journal below the mark is released; what has been settled is finished
+ *     CP_IDLE     the journal below the mark has been released, then what was settled finished
  *
  * A failure anywhere ends it: the journal keeps everything and the next one tries again. Nothing
  * here holds up acceptance or delivery; syncs go one by one on threads of their own, never
@@ -71,6 +71,19 @@ static void settle_all(struct queue *q, uint32_t n)
     }
 }
 
+/* Only now do files go: the record of a large body does not outlive its file (Q5). */
+static void cp_released(void *ctx)
+{
+    struct queue *q = ctx;
+
+    if (q->is_stopping)
+        return;
+    /* A row that could not be written before, and was now, may be due already. */
+    q->next_due_s = 0;
+    settle_all(q, q->settles);
+    cp_end(q, NULL);
+}
+
 static void cp_settled(void *ctx, const struct ipc_in *in)
 {
     struct queue *q = ctx;
@@ -86,11 +99,8 @@ static void cp_settled(void *ctx, const struct ipc_in *in)
         cp_end(q, &err);
         return;
     }
-    journal_release(q->journal, q->cp.mark);
-    /* A row that could not be written before, and was now, may be due already. */
-    q->next_due_s = 0;
-    settle_all(q, q->settles);
-    cp_end(q, NULL);
+    if (!q->is_stopping)
+        journal_release(q->journal, q->cp.mark, cp_released, q);
 }
 
 static void cp_settle(void *ctx, const struct err *err)

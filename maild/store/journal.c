@@ -57,6 +57,8 @@ struct journal {
     uint64_t releasing;      /* the job's mark */
     journal_mark_fn mark_cb; /* NULL: no checkpoint begins */
     void *mark_ctx;
+    void (*release_cb)(void *ctx);
+    void *release_ctx;
     uint64_t written_end; /* set by the job */
     bool failed;          /* set by the job */
     struct err error;
@@ -274,8 +276,6 @@ uint64_t journal_unreleased(const struct journal *j)
     return j->end - j->released;
 }
 
-static void release_start(struct journal *j);
-
 static void release_work(void *ctx)
 {
     struct journal *j = ctx;
@@ -291,25 +291,19 @@ static void release_done(void *ctx)
     struct journal *j = ctx;
 
     j->is_releasing = false;
-    if (j->releasing < j->released && !j->is_closing)
-        release_start(j);
+    j->release_cb(j->release_ctx);
 }
 
-static void release_start(struct journal *j)
+void journal_release(struct journal *j, uint64_t mark, void (*cb)(void *ctx), void *ctx)
 {
     int rc;
 
+    assert(mark <= j->end && !j->is_releasing && !j->is_closing);
+    j->released = j->releasing = mark;
+    j->release_cb = cb;
+    j->release_ctx = ctx;
     j->is_releasing = true;
-    j->releasing = j->released;
     rc = pool_run(j->pool, release_work, release_done, j);
-    assert(rc == 0);
+    assert(rc == 0); /* one write and one release at a time */
     (void)rc;
-}
-
-void journal_release(struct journal *j, uint64_t mark)
-{
-    assert(mark <= j->end);
-    j->released = mark;
-    if (!j->is_releasing && !j->is_closing)
-        release_start(j);
 }

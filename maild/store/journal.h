@@ -12,7 +12,7 @@
  * Start:  journal_open, journal_replay (what was promised and perhaps not carried out; must
  *         be idempotent), then journal_append.
  * Later:  journal_mark; carry out and make durable elsewhere whatever was appended below the
- *         mark; journal_release(mark). What is below a released mark is never replayed. */
+ *         mark; journal_release(). What is below a released mark is never replayed. */
 #ifndef MAILD_STORE_JOURNAL_H
 #define MAILD_STORE_JOURNAL_H
 
@@ -61,7 +61,9 @@ typedef void (*journal_mark_fn)(void *ctx, uint64_t mark, const struct err *err)
 void journal_mark(struct journal *j, journal_mark_fn cb, void *ctx);
 /* Octets appended since the last release: when to make a checkpoint. */
 uint64_t journal_unreleased(const struct journal *j);
-/* Nothing below `mark` (of journal_mark) is needed any more. Files go in the background. */
-void journal_release(struct journal *j, uint64_t mark);
+/* Nothing below `mark` (of journal_mark) is needed any more. Files go in the background;
+ * `cb` is told when they have, or could not: then they are replayed once more. One at a
+ * time. */
+void journal_release(struct journal *j, uint64_t mark, void (*cb)(void *ctx), void *ctx);
 
 #endif
