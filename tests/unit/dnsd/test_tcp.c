@@ -189,12 +189,11 @@ static void test_one_that_drips_octets_is_ended(void **state)
 {
     struct tcp_world w;
     uint8_t q[600], p[65537];
-    int64_t began_ms;
+    int64_t began_ms = clock_mono_ms(clock_system());
     size_t at = 0;
 
     begin(&w, state, 150);
     (void)framed(q, 5, "example.com.", RR_MX);
-    began_ms = clock_mono_ms(clock_system());
     while (take(w.client, p, sizeof(p)) != 0) {
         if (at < 10 && clock_mono_ms(clock_system()) - began_ms > (int64_t)at * 20)
             (void)!send(w.client, q + at++, 1, MSG_NOSIGNAL);

@@ -100,39 +100,53 @@ static bool says(const struct bag *bag, const char *word)
 /* Written by all. */
 #define ASKERS_LINE "2026-11-22T19:22:00.123Z info asker auth.ok login=a"
 
-static int role_main(const char *name)
+static void run_role(struct role *r, const char *name)
 {
     static const struct rolechild_handlers h = {on_plug, on_end};
+    struct log log;
+
+    log_init(&log, 2, name, clock_system());
+    r->loop = loop_new(&log, clock_system());
+    r->rc = rolechild_new(r->loop, &h, r);
+    rolechild_ready(r->rc);
+    loop_run(r->loop);
+    rolechild_free(&r->rc);
+    for (size_t i = 0; i < COUNT_OF(r->peers); i++)
+        loop_io_free(&r->peers[i].io);
+    loop_free(&r->loop);
+}
+
+static int role_main(const char *name)
+{
     struct role r = {.is_echo = strcmp(name, "echo") == 0};
     struct span memory;
     struct err err;
-    struct log log;
     struct bag bag;
+    int code = 1;
 
     bag_init(&bag);
     if (rolechild_boot(&bag, &err) == -1)
-        return 1;
-    log_init(&log, 2, name, clock_system());
+        goto out;
     if (says(&bag, "fail")) {
         rolechild_fail("there is no bread");
-        return 1;
+        goto out;
     }
-    if (says(&bag, "exit"))
-        return 7;
+    if (says(&bag, "exit")) {
+        code = 7;
+        goto out;
+    }
     r.is_deaf = says(&bag, "deaf");
     r.accuses = says(&bag, "accuse");
     if (bag_map(bag_fd(&bag, "memory", 0), 100, &memory, &err) == -1)
-        return 1;
+        goto out;
     (void)dprintf(2, "got %.*s\n\x1b[1mhalf", (int)memory.n, (const char *)memory.p);
     (void)dprintf(2, " a line\n" ASKERS_LINE "\n");
-    r.loop = loop_new(&log, clock_system());
-    r.rc = rolechild_new(r.loop, &h, &r);
-    rolechild_ready(r.rc);
-    loop_run(r.loop);
-    rolechild_free(&r.rc);
-    loop_free(&r.loop);
+    (void)munmap((void *)(uintptr_t)memory.p, memory.n);
+    run_role(&r, name);
+    code = 0;
+out:
     bag_free(&bag);
-    return 0;
+    return code;
 }
 
 /* ---- the parent ----------------------------------------------------------------------- */
