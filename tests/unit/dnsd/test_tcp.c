@@ -200,7 +200,8 @@ static void test_one_that_drips_octets_is_ended(void **state)
         loop_turn(w.d->loop, 2);
         assert_true(clock_mono_ms(clock_system()) - began_ms < 5000);
     }
-    assert_true(clock_mono_ms(clock_system()) - began_ms >= 150);
+    /* a timer counts from the beginning of the turn that sets it */
+    assert_true(clock_mono_ms(clock_system()) - began_ms >= 100);
     end(&w);
 }
 
