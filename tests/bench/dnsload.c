@@ -395,7 +395,8 @@ static bool read_options(int argc, char **argv, struct load *l)
 
 int main(int argc, char **argv)
 {
-    static struct load load; /* until the end of the program; leak checkers look here, too */
+    static struct load
+        load; /* until the end of the program; leak checkers look here, too */
     struct load *l = &load;
 
     l->address = "127.0.0.1";
