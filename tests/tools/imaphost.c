@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/core/hash.h"
+#include "base/io/listen.h"
 #include "maild/ipc_msgs.h"
 #include "maild/roles.h"
 
@@ -114,6 +115,22 @@ static struct ipc *play(struct role_env *env, enum role self,
                    hs, h);
 }
 
+/* What the parent would hand to edge: its one port. */
+static void open_port(const struct conf *c, struct bag *bag)
+{
+    enum conf_service service;
+    struct ipaddr addr;
+    struct err err;
+    uint16_t port;
+    int fd = -1;
+
+    if (conf_listen(c, 0, &service, &addr, &port))
+        fd = listen_open(conf_service_name(service), &addr, port, &err);
+    if (fd == -1)
+        die("open the port", &err);
+    bag_add(bag, "listen", span_str(conf_nth(c, "listen", 0)), fd);
+}
+
 int main(int argc, char **argv)
 {
     static const struct ipc_handlers directory = {.message = on_auth};
@@ -125,6 +142,7 @@ int main(int argc, char **argv)
     struct err err = {0, ""};
     void *edge_state, *mailbox_state;
     struct conf *conf;
+    struct bag bag;
     struct log log;
 
     if (argc != 3) {
@@ -147,6 +165,9 @@ int main(int argc, char **argv)
         edge.count[i] = 1;
     mailbox = edge;
     mailbox.self = ROLE_MAILBOX;
+    bag_init(&bag);
+    open_port(conf, &bag);
+    edge.bag = &bag;
     if ((mailbox_state = mailbox_start(&mailbox, &err)) == NULL)
         die("start the mailbox role", &err);
     if ((edge_state = edge_start(&edge, &err)) == NULL)
@@ -170,6 +191,7 @@ int main(int argc, char **argv)
     ipc_free(&h.edge);
     ipc_free(&h.mailbox);
     loop_free(&h.loop);
+    bag_free(&bag);
     conf_free(&conf);
     return 0;
 }
